@@ -1,0 +1,216 @@
+// Package embedded runs the bus inside the control plane's process: a NATS
+// server with JetStream on disk and the three accounts of Fairlead.
+//
+//	srv, err := embedded.Start(ctx, embedded.Options{DataDir: "/var/lib/fairlead"})
+//	if err != nil { … }
+//	defer srv.Stop(context.Background())
+//	conn, err := bus.Connect(ctx, srv.AtlasOptions())
+//
+// Accounts are described once, in accounts.conf beside this file: this server
+// reads it, and so does a server of your own (see deployments/nats). Streams
+// and buckets are made by package provision, the same for both.
+//
+// Only the control plane imports this package; clients need package bus.
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"fairlead.dev/bus"
+)
+
+// Options say where the server keeps its data and where it listens. Only
+// DataDir is required.
+type Options struct {
+	DataDir    string // made if missing, with access for its owner only
+	Host       string // default 127.0.0.1
+	Port       int    // 0 picks a free one
+	ServerName string // default a random one, kept in DataDir; unique in a cluster
+	MaxPayload int32  // bytes of one message; default 1 MiB
+
+	// RequireLogin refuses connections without credentials on loopback too.
+	// Beyond loopback they are always refused.
+	RequireLogin bool
+
+	// Unsynced acknowledges writes before they are on disk. Two minutes of
+	// acknowledged registrations can then be lost with the power: for tests.
+	Unsynced bool
+
+	Logger *slog.Logger // nil: slog.Default()
+}
+
+const (
+	defaultHost       = "127.0.0.1"
+	defaultMaxPayload = 1 << 20
+	defaultStopWait   = 10 * time.Second
+)
+
+// Server is a running bus. Its methods may be called concurrently.
+type Server struct {
+	nats  *server.Server
+	creds Credentials
+	lock  *os.File
+	log   *slog.Logger
+
+	stopOnce sync.Once
+	stopped  chan struct{}
+	stopErr  error
+}
+
+// Start returns when clients can connect. A taken port, a data directory in
+// use ([ErrInUse]) or a damaged store is an error, and leaves nothing running.
+func Start(ctx context.Context, opts Options) (*Server, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(opts.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("embedded bus: make data directory: %w", err)
+	}
+	lock, err := lockDir(opts.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	srv, err := start(ctx, opts)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	srv.lock = lock
+	return srv, nil
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.DataDir == "" {
+		return o, errors.New("embedded bus: DataDir: expected a directory")
+	}
+	if o.Port < 0 || o.Port > 65535 {
+		return o, fmt.Errorf("embedded bus: Port: expected 0 to 65535, got %d", o.Port)
+	}
+	if o.Host == "" {
+		o.Host = defaultHost
+	}
+	if o.MaxPayload == 0 {
+		o.MaxPayload = defaultMaxPayload
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	o.Logger = o.Logger.With("component", "nats-server")
+	return o, nil
+}
+
+func start(ctx context.Context, opts Options) (*Server, error) {
+	creds, err := loadOrCreateCredentials(opts.DataDir, opts.ServerName)
+	if err != nil {
+		return nil, err
+	}
+	so, err := serverOptions(opts, creds)
+	if err != nil {
+		return nil, err
+	}
+	ns, err := server.NewServer(so)
+	if err != nil {
+		return nil, fmt.Errorf("embedded bus: %w", err)
+	}
+	srv := &Server{nats: ns, creds: creds, log: opts.Logger, stopped: make(chan struct{})}
+	return srv, srv.run(ctx, opts)
+}
+
+// run starts the server and waits until it serves. The server's Start returns
+// once it listens, or has logged the fatal error that kept it from it.
+func (s *Server) run(ctx context.Context, opts Options) error {
+	log := &slogAdapter{log: opts.Logger}
+	s.nats.SetLoggerV2(log, false, false, false)
+	s.nats.Start()
+	err := log.fatalError()
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil && !s.nats.ReadyForConnections(readyWait(ctx)) {
+		err = errors.New("not ready for connections")
+	}
+	if err == nil {
+		return nil
+	}
+	s.nats.Shutdown()
+	s.nats.WaitForShutdown()
+	return fmt.Errorf("embedded bus at %s: %w", net.JoinHostPort(opts.Host, strconv.Itoa(opts.Port)), err)
+}
+
+func readyWait(ctx context.Context) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		return time.Until(deadline)
+	}
+	return 10 * time.Second
+}
+
+// ClientURL is where clients of other processes connect.
+func (s *Server) ClientURL() string { return s.nats.ClientURL() }
+
+// Addr is the host and port of [Server.ClientURL].
+func (s *Server) Addr() net.Addr { return s.nats.Addr() }
+
+// Name is the server's, as in its advisories.
+func (s *Server) Name() string { return s.creds.ServerName }
+
+// InProcessConn makes a *Server a [nats.InProcessConnProvider]: connections
+// that need no socket, whatever the server listens on.
+func (s *Server) InProcessConn() (net.Conn, error) { return s.nats.InProcessConn() }
+
+// AtlasCredentials log in to the account of the control plane.
+func (s *Server) AtlasCredentials() UserPassword { return s.creds.Atlas }
+
+// SysCredentials log in to the account of the server's advisories.
+func (s *Server) SysCredentials() UserPassword { return s.creds.Sys }
+
+// AppCredentials log in to the account of services and clients, where
+// connections without credentials are refused.
+func (s *Server) AppCredentials() UserPassword { return s.creds.App }
+
+// AtlasOptions connect in process to the account of the control plane.
+func (s *Server) AtlasOptions() bus.Options { return s.options(s.creds.Atlas) }
+
+// AppOptions connect in process to the account of services and clients.
+func (s *Server) AppOptions() bus.Options { return s.options(s.creds.App) }
+
+func (s *Server) options(login UserPassword) bus.Options {
+	return bus.Options{InProcess: s, User: login.User, Password: login.Password, Logger: s.log}
+}
+
+// Stop closes the connections and the store, then lets go of the data
+// directory. It waits until ctx is done, or ten seconds if that has no
+// deadline; the shutdown goes on if it took longer. Later calls wait for the
+// same shutdown.
+func (s *Server) Stop(ctx context.Context) error {
+	s.stopOnce.Do(func() { go s.shutdown() })
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, defaultStopWait)
+		defer cancel()
+	}
+	select {
+	case <-s.stopped:
+		return s.stopErr
+	case <-ctx.Done():
+		return fmt.Errorf("embedded bus: stop: %w", ctx.Err())
+	}
+}
+
+func (s *Server) shutdown() {
+	defer close(s.stopped)
+	s.nats.Shutdown()
+	s.nats.WaitForShutdown()
+	if err := s.lock.Close(); err != nil {
+		s.stopErr = fmt.Errorf("embedded bus: release data directory: %w", err)
+	}
+}

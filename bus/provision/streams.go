@@ -1,0 +1,127 @@
+package provision
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"fairlead.dev/bus"
+)
+
+// The buckets: where the registry keeps its truth, the last heartbeats for
+// people to look at, and the settings of services.
+const (
+	RegistryBucket   = "atlas"
+	HeartbeatsBucket = "heartbeats"
+	SettingsBucket   = "settings"
+)
+
+// The streams: events of the last days, and deploys for good.
+const (
+	EventsStream  = "EVENTS"
+	DeploysStream = "DEPLOYS"
+)
+
+// RegistryChanges is the prefix, in account ATLAS, of what the registry's
+// bucket has stored: each change of key K appears on RegistryChanges.K, in
+// order, with its sequence in Nats-Sequence.
+const RegistryChanges = "atlas.internal.kv"
+
+const (
+	history         = 5 // values of a key: the last good one is among them
+	heartbeatMaxAge = time.Minute
+	eventsMaxAge    = 7 * 24 * time.Hour
+	eventsMaxBytes  = 1 << 30
+	duplicateWindow = 2 * time.Minute // the server's default, and the most KV uses
+	noLimit         = -1
+)
+
+// streams are whole configurations with the server's defaults written out, so
+// that they can be compared with what the server says it has. The order
+// matters: DEPLOYS takes from EVENTS.
+func streams(opts Options) []jetstream.StreamConfig {
+	replicas := max(opts.Replicas, 1)
+	return []jetstream.StreamConfig{
+		registry(replicas),
+		heartbeats(),
+		bucket(SettingsBucket, "Settings of services", history, replicas),
+		events(replicas, cmp.Or(opts.EventsMaxBytes, eventsMaxBytes)),
+		deploys(replicas),
+	}
+}
+
+func registry(replicas int) jetstream.StreamConfig {
+	config := bucket(RegistryBucket, "The registry", history, replicas)
+	config.RePublish = &jetstream.RePublish{
+		Source:      "$KV." + RegistryBucket + ".>",
+		Destination: RegistryChanges + ".>",
+	}
+	config.AllowAtomicPublish = true
+	// One rollup would wipe the history that last good values come from.
+	config.AllowRollup = false
+	return config
+}
+
+// heartbeats are for people to look at; no decision rests on them, so they
+// stay off the disk and need no second copy.
+func heartbeats() jetstream.StreamConfig {
+	config := bucket(HeartbeatsBucket, "Last heartbeats, for people to look at", 1, 1)
+	config.Storage = jetstream.MemoryStorage
+	config.MaxAge = heartbeatMaxAge
+	config.Duplicates = min(heartbeatMaxAge, duplicateWindow)
+	return config
+}
+
+func events(replicas int, maxBytes int64) jetstream.StreamConfig {
+	config := stream(EventsStream, "CloudEvents of the platform and of services", replicas)
+	config.Subjects = []string{bus.EventPrefix + ".>"}
+	config.MaxAge = eventsMaxAge
+	config.MaxBytes = maxBytes
+	config.RePublish = &jetstream.RePublish{
+		Source:      bus.EventPrefix + ".>",
+		Destination: bus.FeedPrefix + ".>",
+	}
+	return config
+}
+
+// deploys are copied from the events, because no two streams may listen to
+// the same subject.
+func deploys(replicas int) jetstream.StreamConfig {
+	config := stream(DeploysStream, "Deploy events, kept for good", replicas)
+	config.Sources = []*jetstream.StreamSource{{
+		Name:          EventsStream,
+		FilterSubject: bus.EventPrefix + ".*.*.deploy.>",
+	}}
+	return config
+}
+
+// bucket is the stream of a key-value bucket, as nats.go and the nats tool
+// make them.
+func bucket(name, description string, history int64, replicas int) jetstream.StreamConfig {
+	config := stream("KV_"+name, description, replicas)
+	config.Subjects = []string{"$KV." + name + ".>"}
+	config.MaxMsgsPerSubject = history
+	config.Discard = jetstream.DiscardNew
+	config.AllowRollup = true
+	config.DenyDelete = true
+	return config
+}
+
+func stream(name, description string, replicas int) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:              name,
+		Description:       description,
+		Storage:           jetstream.FileStorage,
+		Retention:         jetstream.LimitsPolicy,
+		Discard:           jetstream.DiscardOld,
+		MaxMsgs:           noLimit,
+		MaxBytes:          noLimit,
+		MaxMsgSize:        noLimit,
+		MaxConsumers:      noLimit,
+		MaxMsgsPerSubject: noLimit,
+		Duplicates:        duplicateWindow,
+		Replicas:          replicas,
+		AllowDirect:       true,
+	}
+}

@@ -1,0 +1,65 @@
+package registry
+
+import (
+	"encoding/json"
+	"hash/fnv"
+	"net"
+	"strconv"
+	"time"
+)
+
+// An Instance is the routing view of one instance: its registration, the
+// overrides and its status, folded into what a router has to know. It is a
+// value; holders must not change the Metadata map they share.
+type Instance struct {
+	Service     string            `json:"service"`
+	ID          string            `json:"instance"`
+	Scheme      string            `json:"scheme"`
+	Host        string            `json:"host"`
+	Port        int               `json:"port"`
+	Health      string            `json:"health,omitempty"`
+	Version     string            `json:"version,omitempty"`
+	Zone        string            `json:"zone,omitempty"`
+	Weight      int               `json:"weight"`
+	Metadata    map[string]string `json:"metadata,omitempty"`
+	Incarnation string            `json:"incarnation"`
+	Status      Status            `json:"status"`
+	Enabled     bool              `json:"enabled"`
+	// Owner, Reason and Until tell who switched an instance off, why, and
+	// when that ends by itself.
+	Owner  string    `json:"owner,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+	Until  time.Time `json:"until,omitzero"`
+	// Since is when this incarnation registered.
+	Since time.Time `json:"since,omitzero"`
+	// Revision is the sequence of the last change of this view.
+	Revision uint64 `json:"revision"`
+}
+
+// Addr returns "host:port".
+func (i Instance) Addr() string { return net.JoinHostPort(i.Host, strconv.Itoa(i.Port)) }
+
+// Usable tells whether an operator and the instance itself allow new requests
+// to it at all, however unfit it may be.
+func (i Instance) Usable() bool { return i.Enabled && i.Status != Draining }
+
+// HashVersion prefixes every digest. It changes when the fields that are
+// hashed do, so that programs of different versions ignore each other's
+// digests instead of asking for snapshots for ever.
+const HashVersion = "1:"
+
+// Hash returns a hash of the view without its revision: what is hashed is
+// what routing rests on, however it came about. Hashes of a service's
+// instances are added up, so a digest is kept current at the cost of one
+// instance.
+func (i Instance) Hash() uint64 {
+	i.Revision = 0
+	// Encoding a struct of strings, numbers and string maps cannot fail.
+	text, _ := json.Marshal(i)
+	h := fnv.New64a()
+	_, _ = h.Write(text)
+	return h.Sum64()
+}
+
+// FormatHash returns the wire form of a sum of hashes.
+func FormatHash(sum uint64) string { return HashVersion + strconv.FormatUint(sum, 16) }

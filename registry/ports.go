@@ -1,0 +1,146 @@
+package registry
+
+import (
+	"context"
+	"time"
+)
+
+// A Lease is an instance's right to be listed. Heartbeats keep it; they and
+// the deregistration name its incarnation and token, so a late message of an
+// earlier life cannot touch it.
+type Lease struct {
+	Incarnation string   `json:"incarnation"`
+	Token       string   `json:"token"`
+	Revision    Revision `json:"revision"`
+	// Every is how often a heartbeat is expected, TTL how long the lease
+	// lasts without one.
+	Every time.Duration `json:"every"`
+	TTL   time.Duration `json:"ttl"`
+}
+
+// A Heartbeat keeps a lease and reports the instance's own health.
+type Heartbeat struct {
+	Incarnation string
+	Token       string
+	Status      Status
+	// InFlight is the number of requests being served; Load is free for the
+	// service to define, 0 to 1 by convention.
+	InFlight int
+	Load     float64
+}
+
+// Atlas is the registry as programs see it. Every method is a request that
+// waits for an answer, bounded by its context. Implementations may be used
+// concurrently.
+//
+// Errors: input problems are [FieldErrors] or [*FieldError]; refusals wrap
+// [ErrUnknown], [ErrStale], [ErrConflict] or [ErrRevision]; no answer wraps
+// [ErrUnavailable] or the context's error.
+type Atlas interface {
+	// Register creates a registration, or replaces one of the same endpoint.
+	// Another endpoint under the same key is refused with ErrConflict while
+	// the old one holds its lease and answers. An empty incarnation gets a
+	// random one.
+	Register(ctx context.Context, key Key, r Registration, incarnation string) (Lease, error)
+	// Heartbeat keeps a lease. ErrUnknown means: register again. ErrStale
+	// means that another incarnation holds the key.
+	Heartbeat(ctx context.Context, key Key, beat Heartbeat) error
+	// Deregister ends a lease at once. Unknown keys are no error: what was to
+	// be gone is gone.
+	Deregister(ctx context.Context, key Key, incarnation, token string) error
+
+	// SetFlag, SetWeight and SetDrain set an operator's override, nil takes
+	// it away. None of them needs the instance to be registered.
+	SetFlag(ctx context.Context, key Key, flag *Flag) (Revision, error)
+	SetWeight(ctx context.Context, key Key, weight *Weight) (Revision, error)
+	SetDrain(ctx context.Context, key Key, drain *Drain) (Revision, error)
+}
+
+// A Beater sends heartbeats without waiting for an answer, where a transport
+// can. A nil error says only that the message left.
+type Beater interface {
+	Beat(key Key, beat Heartbeat) error
+}
+
+// Interest is what a table follows: one service, or with an empty Service the
+// whole realm.
+type Interest struct {
+	Realm   string
+	Service string
+}
+
+// A Snapshot is everything of an interest as of one revision.
+type Snapshot struct {
+	Revision Revision          `json:"revision"`
+	Realm    string            `json:"realm"`
+	Services []ServiceSnapshot `json:"services"`
+}
+
+// A ServiceSnapshot is one service in a snapshot.
+type ServiceSnapshot struct {
+	Name      string     `json:"service"`
+	Revision  uint64     `json:"revision"`
+	Instances []Instance `json:"instances"`
+}
+
+// Changes are changes of one service that were published together, in the
+// order of their revisions.
+type Changes struct {
+	Epoch   string   `json:"epoch"`
+	Realm   string   `json:"realm"`
+	Service string   `json:"service"`
+	Changes []Change `json:"changes"`
+}
+
+// A Change is one instance that changed or left.
+type Change struct {
+	// Revision is this change's sequence, Previous that of the change of the
+	// same service before it: a listener that holds another one missed some.
+	Revision uint64 `json:"revision"`
+	Previous uint64 `json:"previous"`
+	// Instance is the new view; nil means that the instance named by Gone left.
+	Instance *Instance `json:"instance,omitempty"`
+	Gone     string    `json:"gone,omitempty"`
+}
+
+// A Digest tells a listener what it should hold: the hash of a service, or
+// with an empty Service of the whole realm.
+type Digest struct {
+	Epoch    string `json:"epoch"`
+	Realm    string `json:"realm"`
+	Service  string `json:"service,omitempty"`
+	Revision uint64 `json:"revision"`
+	Hash     string `json:"hash"`
+}
+
+// An Update is one thing a listener hears; exactly one field is set.
+type Update struct {
+	Changes *Changes
+	Digest  *Digest
+	// Lost says that messages may have been missed (the connection was gone,
+	// or the listener was too slow): ask for a snapshot.
+	Lost bool
+}
+
+// A Source is where tables come from. Listen calls hear for every update, one
+// at a time, in the order of arrival, from a goroutine of the source's own,
+// until stop is called; stop waits for a call under way. hear must not block.
+type Source interface {
+	Listen(interest Interest, hear func(Update)) (stop func(), err error)
+	Snapshot(ctx context.Context, interest Interest) (Snapshot, error)
+}
+
+// A Resolver yields what is known of a service. The first call for a service
+// may wait for the registry, bounded by ctx; later ones answer from memory.
+// The errors are [ErrNoSuchService] and [ErrNeverSeen]; a service whose
+// instances are all disabled is no error here.
+type Resolver interface {
+	Resolve(ctx context.Context, service string) (*Service, error)
+}
+
+// A Watcher yields the current table, and tells when there is a newer one.
+type Watcher interface {
+	// Table never returns nil. The channel is closed when a newer table is
+	// there.
+	Table() (*Table, <-chan struct{})
+}

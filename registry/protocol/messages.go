@@ -1,0 +1,99 @@
+package protocol
+
+import (
+	"time"
+
+	"fairlead.dev/registry"
+)
+
+// RegisterRequest asks for a registration.
+type RegisterRequest struct {
+	Registration registry.Registration `json:"registration"`
+	// Incarnation is the caller's random id of this life; empty asks Atlas to
+	// make one.
+	Incarnation string `json:"incarnation,omitempty"`
+	// Via names a go-between that registers for others, whose connection is
+	// not the instance's own ("bridge"). Its closing says nothing of them.
+	Via string `json:"via,omitempty"`
+}
+
+// LeaseReply answers a registration.
+type LeaseReply struct {
+	Incarnation string            `json:"incarnation"`
+	Token       string            `json:"token"`
+	Revision    registry.Revision `json:"revision"`
+	HeartbeatMS int64             `json:"heartbeat_ms"`
+	LeaseMS     int64             `json:"lease_ms"`
+}
+
+// NewLeaseReply returns the wire form of a lease.
+func NewLeaseReply(l registry.Lease) LeaseReply {
+	return LeaseReply{
+		Incarnation: l.Incarnation, Token: l.Token, Revision: l.Revision,
+		HeartbeatMS: l.Every.Milliseconds(), LeaseMS: l.TTL.Milliseconds(),
+	}
+}
+
+// Lease returns the domain's form.
+func (r LeaseReply) Lease() registry.Lease {
+	return registry.Lease{
+		Incarnation: r.Incarnation, Token: r.Token, Revision: r.Revision,
+		Every: time.Duration(r.HeartbeatMS) * time.Millisecond,
+		TTL:   time.Duration(r.LeaseMS) * time.Millisecond,
+	}
+}
+
+// HeartbeatMessage is the body of a heartbeat, published or requested.
+type HeartbeatMessage struct {
+	Incarnation string          `json:"incarnation"`
+	Token       string          `json:"token"`
+	Status      registry.Status `json:"status"`
+	InFlight    int             `json:"in_flight,omitempty"`
+	Load        float64         `json:"load,omitempty"`
+}
+
+// DeregisterRequest ends a lease.
+type DeregisterRequest struct {
+	Incarnation string `json:"incarnation"`
+	Token       string `json:"token"`
+}
+
+// FlagRequest, WeightRequest and DrainRequest set an override; an absent one
+// is taken away.
+type FlagRequest struct {
+	Flag *registry.Flag `json:"flag,omitempty"`
+}
+
+// WeightRequest sets or takes away a weight.
+type WeightRequest struct {
+	Weight *registry.Weight `json:"weight,omitempty"`
+}
+
+// DrainRequest sets or takes away a drain.
+type DrainRequest struct {
+	Drain *registry.Drain `json:"drain,omitempty"`
+}
+
+// RevisionReply answers everything that has no more to say than when it took
+// effect.
+type RevisionReply struct {
+	Revision registry.Revision `json:"revision"`
+}
+
+// StatusReply tells how the registry stands.
+type StatusReply struct {
+	Revision registry.Revision `json:"revision"`
+	// Settling is true while a node that started does not judge leases yet.
+	Settling bool                   `json:"settling"`
+	Realms   map[string]RealmStatus `json:"realms"`
+	// Quarantined are the bucket's keys whose values make no sense, and why.
+	Quarantined map[string]string `json:"quarantined"`
+}
+
+// RealmStatus counts what is registered in a realm.
+type RealmStatus struct {
+	Services  int                     `json:"services"`
+	Instances int                     `json:"instances"`
+	Disabled  int                     `json:"disabled"`
+	Statuses  map[registry.Status]int `json:"statuses"`
+}

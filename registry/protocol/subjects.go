@@ -1,0 +1,96 @@
+// Package protocol is the language between Atlas and its clients on the bus:
+// subjects, requests, answers and the parts of a snapshot. It is pure, so both
+// ends, other transports and the tests share it.
+//
+// A registration is a request:
+//
+//	subject  atlas.v1.register.local.identity.host001-5000
+//	body     {"registration":{"host":"127.0.0.1","port":5000},"incarnation":"b1f0…"}
+//	answer   {"incarnation":"b1f0…","token":"…","revision":{"epoch":"3f9c","sequence":17},
+//	          "heartbeat_ms":2000,"lease_ms":6000}
+//
+// A refusal has a [Problem] for a body and the headers of a NATS micro service
+// error. Readers ignore fields they do not know, so that programs of different
+// versions live side by side.
+package protocol
+
+import (
+	"strings"
+
+	"fairlead.dev/registry"
+)
+
+// Verbs are the tokens after "atlas.v1." of the requests that name a key.
+const (
+	Register   = "register"
+	Heartbeat  = "heartbeat"
+	Deregister = "deregister"
+	Flag       = "flag"
+	Weight     = "weight"
+	Drain      = "drain"
+)
+
+const prefix = "atlas.v1."
+
+// Subject returns the subject of a verb for one instance.
+func Subject(verb string, k registry.Key) string { return prefix + verb + "." + k.Dotted() }
+
+// Pattern returns the subject that matches a verb for every instance.
+func Pattern(verb string) string { return prefix + verb + ".*.*.*" }
+
+// KeyOf returns the key that a subject of a verb names. The parts are as sent:
+// validate them.
+func KeyOf(subject string) (registry.Key, bool) {
+	parts := strings.Split(subject, ".")
+	if len(parts) != 6 || !strings.HasPrefix(subject, prefix) {
+		return registry.Key{}, false
+	}
+	return registry.Key{Realm: parts[3], Service: parts[4], Instance: parts[5]}, true
+}
+
+// SnapshotPatterns match the snapshot requests of a realm and of a service.
+const (
+	SnapshotPatternRealm   = prefix + "snapshot.*"
+	SnapshotPatternService = prefix + "snapshot.*.*"
+)
+
+// Snapshot returns the subject of a snapshot request.
+func Snapshot(in registry.Interest) string { return scoped("snapshot", in) }
+
+// Digest returns the subject of an interest's digests.
+func Digest(in registry.Interest) string { return scoped("digest", in) }
+
+// Routes returns the subject of an interest's changes; for a realm it is a
+// wildcard.
+func Routes(in registry.Interest) string {
+	if in.Service == "" {
+		return prefix + "routes." + in.Realm + ".*"
+	}
+	return scoped("routes", in)
+}
+
+func scoped(kind string, in registry.Interest) string {
+	s := prefix + kind + "." + in.Realm
+	if in.Service != "" {
+		s += "." + in.Service
+	}
+	return s
+}
+
+// InterestOf returns the interest that a snapshot or digest subject names.
+func InterestOf(subject string) (registry.Interest, bool) {
+	if !strings.HasPrefix(subject, prefix) {
+		return registry.Interest{}, false
+	}
+	parts := strings.Split(subject, ".")
+	switch len(parts) {
+	case 4:
+		return registry.Interest{Realm: parts[3]}, true
+	case 5:
+		return registry.Interest{Realm: parts[3], Service: parts[4]}, true
+	}
+	return registry.Interest{}, false
+}
+
+// StatusSubject answers how the registry stands, with a [StatusReply].
+const StatusSubject = prefix + "status"

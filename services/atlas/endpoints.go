@@ -1,0 +1,258 @@
+package atlas
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+	"golang.org/x/sync/semaphore"
+
+	"fairlead.dev/registry"
+	"fairlead.dev/registry/protocol"
+)
+
+const (
+	// serviceVersion is the protocol's, shown by `nats micro ls`.
+	serviceVersion = "1.0.0"
+	// requestTimeout bounds the work on one request: a client that waits for
+	// longer has given up.
+	requestTimeout = 5 * time.Second
+	// requestsAtOnce bounds the requests that wait for the disk together;
+	// more of them make larger groups for its next write, not slower ones.
+	requestsAtOnce = 512
+)
+
+// A handler answers one request with a body for JSON, or an error.
+type handler func(ctx context.Context, r request) (any, error)
+
+// A request is one message of a client.
+type request struct {
+	key  registry.Key
+	who  requester
+	data []byte
+}
+
+// serve registers the endpoints as a NATS micro service, so that `nats micro
+// ls`, `info` and `stats` know them.
+func (n *Node) serve(ctx context.Context) error {
+	service, err := micro.AddService(n.nc, micro.Config{
+		Name: "atlas", Version: serviceVersion, Description: "Fairlead's registry",
+	})
+	if err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	n.closer = append(n.closer, func() { _ = service.Stop() })
+	room := semaphore.NewWeighted(requestsAtOnce)
+	for verb, handle := range n.handlers() {
+		opts := []micro.EndpointOpt{micro.WithEndpointSubject(protocol.Pattern(verb))}
+		if verb == protocol.Heartbeat {
+			// Every node hears every heartbeat: each keeps leases of its own.
+			opts = append(opts, micro.WithEndpointQueueGroupDisabled())
+		}
+		if err := service.AddEndpoint(verb, n.answer(ctx, room, handle), opts...); err != nil {
+			return fmt.Errorf("serve %s: %w", verb, err)
+		}
+	}
+	return n.serveReads(ctx, service)
+}
+
+func (n *Node) handlers() map[string]handler {
+	return map[string]handler{
+		protocol.Register:   n.handleRegister,
+		protocol.Heartbeat:  n.handleHeartbeat,
+		protocol.Deregister: n.handleDeregister,
+		protocol.Flag:       n.handleFlag,
+		protocol.Weight:     n.handleWeight,
+		protocol.Drain:      n.handleDrain,
+	}
+}
+
+// answer runs a handler in a goroutine of its own, because a write waits for
+// the disk and the next request should wait with it, not for it.
+func (n *Node) answer(ctx context.Context, room *semaphore.Weighted, handle handler) micro.Handler {
+	return micro.HandlerFunc(func(m micro.Request) {
+		if room.Acquire(ctx, 1) != nil {
+			return
+		}
+		n.work.Go(func() {
+			defer room.Release(1)
+			ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+			defer cancel()
+			body, err := n.handle(ctx, m, handle)
+			n.respond(m, body, err)
+		})
+	})
+}
+
+func (n *Node) handle(ctx context.Context, m micro.Request, handle handler) (any, error) {
+	r, err := readRequest(m)
+	if err != nil {
+		return nil, err
+	}
+	return handle(ctx, r)
+}
+
+// readRequest checks what every request has in common: it came through the
+// import from the account APP, its subject names a valid key, and its body has
+// a bound.
+func readRequest(m micro.Request) (request, error) {
+	who, err := requesterOf(nats.Header(m.Headers()))
+	if err != nil {
+		return request{}, err
+	}
+	k, ok := protocol.KeyOf(m.Subject())
+	if !ok {
+		return request{}, &registry.FieldError{Field: "subject", Problem: "must end in REALM.SERVICE.INSTANCE"}
+	}
+	if err := k.Validate(); err != nil {
+		return request{}, err
+	}
+	if len(m.Data()) > registry.MaxRegistrationBytes {
+		return request{}, &registry.FieldError{Field: "body", Problem: fmt.Sprintf("must be at most %d bytes, has %d", registry.MaxRegistrationBytes, len(m.Data()))}
+	}
+	return request{key: k, who: who, data: m.Data()}, nil
+}
+
+// requesterOf reads the header that the server adds to what comes through an
+// import. Its spelling matters: another one is the sender's own.
+func requesterOf(h nats.Header) (requester, error) {
+	var info struct {
+		Account string `json:"acc"`
+		User    string `json:"user"`
+		Server  string `json:"server"`
+		Client  uint64 `json:"id"`
+	}
+	values := h["Nats-Request-Info"]
+	if len(values) != 1 || json.Unmarshal([]byte(values[0]), &info) != nil || info.Account != "APP" {
+		return requester{}, &registry.FieldError{Field: "account", Problem: "must be APP: programs ask the registry from there"}
+	}
+	return requester{user: info.User, server: info.Server, client: info.Client}, nil
+}
+
+func (n *Node) respond(m micro.Request, body any, err error) {
+	if m.Reply() == "" {
+		return
+	}
+	if err == nil {
+		if err := m.RespondJSON(body); err != nil {
+			n.log.Debug("answer not sent", "subject", m.Subject(), "error", err)
+		}
+		return
+	}
+	p := protocol.NewProblem(err)
+	if p.Code == protocol.CodeInternal {
+		n.log.Error("request failed", "subject", m.Subject(), "error", err)
+	}
+	data, _ := json.Marshal(p)
+	if err := m.Error(strconv.Itoa(p.Status()), oneLine(p.Detail), data); err != nil {
+		n.log.Debug("answer not sent", "subject", m.Subject(), "error", err)
+	}
+}
+
+// oneLine keeps a text fit for a header.
+func oneLine(s string) string {
+	const most = 300
+	out := make([]rune, 0, min(len(s), most))
+	for _, r := range s {
+		if len(out) == most {
+			break
+		}
+		if r < ' ' {
+			r = ' '
+		}
+		out = append(out, r)
+	}
+	return string(out)
+}
+
+func (n *Node) handleRegister(ctx context.Context, r request) (any, error) {
+	req := protocol.RegisterRequest{Registration: registry.Registration{}.WithDefaults()}
+	if err := registry.DecodeLenient(r.data, &req); err != nil {
+		return nil, err
+	}
+	if err := checkRegister(req); err != nil {
+		return nil, err
+	}
+	lease, err := n.register(ctx, r.key, req, r.who)
+	if err != nil {
+		return nil, err
+	}
+	return protocol.NewLeaseReply(lease), nil
+}
+
+func checkRegister(req protocol.RegisterRequest) error {
+	var errs registry.FieldErrors
+	errs.Add(req.Registration.Validate())
+	if len(req.Incarnation) > 64 || oneLine(req.Incarnation) != req.Incarnation {
+		errs.Addf("incarnation", "must be at most 64 printable characters")
+	}
+	if req.Via != "" {
+		errs.Add(registry.ValidateName("via", req.Via))
+	}
+	return errs.Err()
+}
+
+func (n *Node) handleHeartbeat(ctx context.Context, r request) (any, error) {
+	var m protocol.HeartbeatMessage
+	if err := registry.DecodeLenient(r.data, &m); err != nil {
+		return nil, err
+	}
+	if m.Status == "" {
+		m.Status = registry.Passing
+	}
+	if err := registry.ValidateReported(m.Status); err != nil {
+		return nil, err
+	}
+	return struct{}{}, n.heartbeat(ctx, r.key, m, r.who)
+}
+
+func (n *Node) handleDeregister(ctx context.Context, r request) (any, error) {
+	var m protocol.DeregisterRequest
+	if err := registry.DecodeLenient(r.data, &m); err != nil {
+		return nil, err
+	}
+	return struct{}{}, n.deregister(ctx, r.key, m)
+}
+
+func (n *Node) handleFlag(ctx context.Context, r request) (any, error) {
+	var m protocol.FlagRequest
+	if err := registry.DecodeLenient(r.data, &m); err != nil {
+		return nil, err
+	}
+	if m.Flag != nil && m.Flag.Expired(time.Now()) {
+		return nil, &registry.FieldError{Field: "until", Problem: "must be in the future, got " + m.Flag.Until.Format(time.RFC3339)}
+	}
+	return setOverride(ctx, n, r.key, aspectFlag, m.Flag)
+}
+
+func (n *Node) handleWeight(ctx context.Context, r request) (any, error) {
+	var m protocol.WeightRequest
+	if err := registry.DecodeLenient(r.data, &m); err != nil {
+		return nil, err
+	}
+	return setOverride(ctx, n, r.key, aspectWeight, m.Weight)
+}
+
+func (n *Node) handleDrain(ctx context.Context, r request) (any, error) {
+	var m protocol.DrainRequest
+	if err := registry.DecodeLenient(r.data, &m); err != nil {
+		return nil, err
+	}
+	return setOverride(ctx, n, r.key, aspectDrain, m.Drain)
+}
+
+func setOverride[T interface{ Validate() error }](ctx context.Context, n *Node, k registry.Key, a aspect, v *T) (any, error) {
+	var value []byte
+	if v != nil {
+		if err := (*v).Validate(); err != nil {
+			return nil, err
+		}
+		value = encodeOverride(v)
+	}
+	rev, err := n.override(ctx, k, a, value)
+	return protocol.RevisionReply{Revision: rev}, err
+}

@@ -1,0 +1,140 @@
+package atlas
+
+import (
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"fairlead.dev/registry"
+	"fairlead.dev/registry/protocol"
+)
+
+// The first change of a service goes out at once. Those that follow within
+// the gap travel together; while they keep coming the gap grows, so a burst
+// costs the bus few messages and a single change waits for nobody.
+const (
+	gapLeast = 5 * time.Millisecond
+	gapMost  = 25 * time.Millisecond
+	// changesAtMost keeps a message well below the payload limit.
+	changesAtMost = 200
+)
+
+// fanout publishes changes and digests. The owner of the state calls it.
+type fanout struct {
+	nc    *nats.Conn
+	log   *slog.Logger
+	timer *time.Timer
+	open  map[registry.Interest]*batch
+}
+
+// A batch holds the changes of one service that wait for the gap to pass.
+type batch struct {
+	changes registry.Changes
+	gap     time.Duration
+	until   time.Time
+}
+
+func newFanout(nc *nats.Conn, log *slog.Logger) *fanout {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return &fanout{nc: nc, log: log, timer: t, open: map[registry.Interest]*batch{}}
+}
+
+func changeOf(t transition) registry.Change {
+	c := registry.Change{Revision: t.entry.seq, Previous: t.previous, Instance: t.after}
+	if t.after == nil {
+		c.Gone = t.key.Instance
+	}
+	return c
+}
+
+// add publishes a change, or holds it until the service's gap has passed.
+func (f *fanout) add(epoch string, t transition, now time.Time) {
+	to := registry.Interest{Realm: t.key.Realm, Service: t.key.Service}
+	b := f.open[to]
+	if b == nil {
+		b = &batch{gap: gapLeast, until: now.Add(gapLeast)}
+		f.open[to] = b
+		f.publish(registry.Changes{Epoch: epoch, Realm: to.Realm, Service: to.Service, Changes: []registry.Change{changeOf(t)}})
+		f.timer.Reset(gapLeast)
+		return
+	}
+	if b.changes.Epoch != epoch {
+		b.send(f)
+		b.changes = registry.Changes{Epoch: epoch, Realm: to.Realm, Service: to.Service}
+	}
+	b.changes.Changes = append(b.changes.Changes, changeOf(t))
+	if len(b.changes.Changes) >= changesAtMost {
+		b.send(f)
+	}
+}
+
+func (b *batch) send(f *fanout) {
+	if len(b.changes.Changes) > 0 {
+		f.publish(b.changes)
+		b.changes.Changes = nil
+	}
+}
+
+// flush publishes what waited long enough, and forgets the services that went
+// quiet.
+func (f *fanout) flush(now time.Time) {
+	next := time.Time{}
+	for to, b := range f.open {
+		if now.Before(b.until) {
+			next = earlier(next, b.until)
+			continue
+		}
+		if len(b.changes.Changes) == 0 {
+			delete(f.open, to)
+			continue
+		}
+		b.send(f)
+		b.gap = min(b.gap*2, gapMost)
+		b.until = now.Add(b.gap)
+		next = earlier(next, b.until)
+	}
+	if !next.IsZero() {
+		f.timer.Reset(max(next.Sub(now), time.Millisecond))
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func (f *fanout) publish(c registry.Changes) {
+	f.send(protocol.Routes(registry.Interest{Realm: c.Realm, Service: c.Service}), c)
+}
+
+// digest publishes a realm's digest and those of its services.
+func (f *fanout) digest(epoch string, t *registry.Table) {
+	f.sendDigest(registry.Digest{Epoch: epoch, Realm: t.Realm, Revision: t.Revision.Sequence, Hash: registry.FormatHash(t.Hash())})
+	for s := range t.Services() {
+		f.sendDigest(registry.Digest{
+			Epoch: epoch, Realm: t.Realm, Service: s.Name,
+			Revision: s.Revision, Hash: registry.FormatHash(s.Hash()),
+		})
+	}
+}
+
+func (f *fanout) sendDigest(d registry.Digest) {
+	f.send(protocol.Digest(registry.Interest{Realm: d.Realm, Service: d.Service}), d)
+}
+
+// send publishes without an ack: whoever misses it learns that from a digest
+// or from the next change.
+func (f *fanout) send(subject string, v any) {
+	data, err := json.Marshal(v)
+	if err == nil {
+		err = f.nc.Publish(subject, data)
+	}
+	if err != nil {
+		f.log.Warn("not published", "subject", subject, "error", err)
+	}
+}

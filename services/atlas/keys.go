@@ -1,0 +1,62 @@
+package atlas
+
+import (
+	"errors"
+	"strings"
+
+	"fairlead.dev/registry"
+)
+
+// aspect is which of an instance's keys an entry is about.
+type aspect int
+
+const (
+	aspectRecord aspect = iota
+	aspectFlag
+	aspectWeight
+	aspectDrain
+	aspects
+)
+
+var suffixes = [aspects]string{"", ".enabled", ".weight", ".drain"}
+
+const (
+	hostsPrefix = "hosts."
+	epochKey    = "epoch"
+)
+
+// bucketKey returns the KV key of an aspect of an instance.
+func bucketKey(k registry.Key, a aspect) string {
+	return hostsPrefix + k.Dotted() + suffixes[a]
+}
+
+var errNotAHostKey = errors.New("key: must be hosts.REALM.SERVICE.INSTANCE, alone or with .enabled, .weight or .drain")
+
+// parseBucketKey is the reverse of bucketKey.
+func parseBucketKey(key string) (registry.Key, aspect, error) {
+	rest, ok := strings.CutPrefix(key, hostsPrefix)
+	if !ok {
+		return registry.Key{}, 0, errNotAHostKey
+	}
+	parts := strings.Split(rest, ".")
+	a := aspectRecord
+	switch {
+	case len(parts) == 4:
+		if a = aspectOf("." + parts[3]); a == aspectRecord {
+			return registry.Key{}, 0, errNotAHostKey
+		}
+	case len(parts) != 3:
+		return registry.Key{}, 0, errNotAHostKey
+	}
+	k := registry.Key{Realm: parts[0], Service: parts[1], Instance: parts[2]}
+	return k, a, k.Validate()
+}
+
+func aspectOf(suffix string) aspect {
+	for a := aspectFlag; a < aspects; a++ {
+		if suffixes[a] == suffix {
+			return a
+		}
+	}
+	return aspectRecord
+}

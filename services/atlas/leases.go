@@ -1,0 +1,240 @@
+package atlas
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"fairlead.dev/registry"
+)
+
+// adoptLeases gives every listed instance a full lease: a node that starts has
+// not heard what they said meanwhile.
+func (s *state) adoptLeases(now time.Time) {
+	for k, slot := range s.model.slots {
+		if slot.record != nil {
+			s.startLease(k, slot.record, now)
+		}
+		if slot.flag != nil && !slot.flag.Until.IsZero() {
+			s.expiring[k] = slot.flag.Until
+		}
+	}
+}
+
+// keepLease follows the registration that an entry made, changed or ended.
+func (s *state) keepLease(t transition, now time.Time) {
+	if t.aspect != aspectRecord || t.entry.key == epochKey || t.problem != "" {
+		return
+	}
+	r := t.recordAfter
+	if r == nil {
+		delete(s.leases, t.key)
+		delete(s.beats, t.key)
+		s.conns.remove(t.key)
+		return
+	}
+	l := s.leases[t.key]
+	if l == nil || l.incarnation != r.Atlas.Incarnation || registeredAnew(t) {
+		s.startLease(t.key, r, now)
+	}
+}
+
+func registeredAnew(t transition) bool {
+	return t.recordBefore == nil || !t.recordBefore.Atlas.RegisteredAt.Equal(t.recordAfter.Atlas.RegisteredAt)
+}
+
+func (s *state) startLease(k registry.Key, r *record, now time.Time) {
+	l := &lease{key: k, incarnation: r.Atlas.Incarnation, seen: now, alive: now}
+	s.leases[k] = l
+	s.wheel.add(l, nextCheck(l, s.node.opts.Terms, now))
+	if r.Atlas.Via == "" {
+		s.conns.add(k, connID{r.Atlas.Server, r.Atlas.Client})
+	}
+}
+
+// check looks at a lease that the wheel brought up.
+func (s *state) check(ctx context.Context, l *lease, now time.Time) {
+	if s.leases[l.key] != l {
+		return
+	}
+	s.wheel.add(l, nextCheck(l, s.node.opts.Terms, now))
+	if now.Sub(l.seen) >= s.node.opts.Terms.late() {
+		s.probe(ctx, l)
+	}
+}
+
+// probe asks the instance itself, in a goroutine that reports back.
+func (s *state) probe(ctx context.Context, l *lease) {
+	slot := s.model.slots[l.key]
+	if l.probing || slot == nil || slot.record == nil {
+		return
+	}
+	l.probing = true
+	r, asked := slot.record, l.seen
+	s.node.work.Go(func() {
+		found, detail := s.node.prober.probe(ctx, l.key, r)
+		s.node.tell(ctx, func(s *state) { s.probed(ctx, l, r, asked, found, detail) })
+	})
+}
+
+// probed judges. Whatever happened to the registration or its heartbeats since
+// the probe began is newer than its result.
+func (s *state) probed(ctx context.Context, l *lease, r *record, asked time.Time, found outcome, detail string) {
+	l.probing = false
+	now := time.Now()
+	slot := s.model.slots[l.key]
+	if s.leases[l.key] != l || l.seen != asked || slot.record != r {
+		return
+	}
+	over := now.Sub(l.seen) >= s.node.opts.Terms.TTL && !now.Before(s.grace)
+	if found == itself || found == anonymous || found == unwell {
+		l.alive = now
+	}
+	cause := found.String()
+	if detail != "" {
+		cause += ": " + detail
+	}
+	switch v := s.stretched(judge(found, over), r, now); {
+	case v == evict:
+		s.evict(ctx, l.key, slot.seqs[aspectRecord], "probe: "+cause)
+	case v == suspect && found == unwell:
+		s.revise(ctx, l.key, l.incarnation, criticalFor(cause))
+	case v == suspect:
+		s.revise(ctx, l.key, l.incarnation, suspectFor(cause, now))
+	case found == itself && r.Atlas.Suspect:
+		s.revise(ctx, l.key, l.incarnation, trusted)
+	}
+}
+
+// stretched ends a suspicion that has gone on for too long.
+func (s *state) stretched(v verdict, r *record, now time.Time) verdict {
+	if v == suspect && r.Atlas.Suspect && now.Sub(r.Atlas.SuspectSince) > s.node.opts.MaxSuspect {
+		return evict
+	}
+	return v
+}
+
+// A revision changes what Atlas holds of an instance; false means that there
+// is nothing to change.
+type revision func(*record) bool
+
+func suspectFor(cause string, now time.Time) revision {
+	return func(r *record) bool {
+		if r.Atlas.Suspect {
+			return false
+		}
+		if r.Atlas.Status == registry.Critical {
+			r.Atlas.Status = registry.Passing
+		}
+		r.Atlas.Suspect, r.Atlas.SuspectSince, r.Atlas.Cause = true, now.UTC().Round(0), "no heartbeats; probe: "+cause
+		return true
+	}
+}
+
+func criticalFor(cause string) revision {
+	return func(r *record) bool {
+		if r.Atlas.Status == registry.Critical && !r.Atlas.Suspect {
+			return false
+		}
+		r.Atlas.Status, r.Atlas.Suspect, r.Atlas.SuspectSince = registry.Critical, false, time.Time{}
+		r.Atlas.Cause = "no heartbeats; probe: " + cause
+		return true
+	}
+}
+
+func trusted(r *record) bool {
+	if !r.Atlas.Suspect {
+		return false
+	}
+	r.Atlas.Suspect, r.Atlas.SuspectSince, r.Atlas.Cause = false, time.Time{}, ""
+	return true
+}
+
+// reported takes over the status of a heartbeat.
+func reported(status registry.Status) revision {
+	return func(r *record) bool {
+		changed := trusted(r)
+		if r.Atlas.Status == status {
+			return changed
+		}
+		r.Atlas.Status, r.Atlas.Cause = status, ""
+		return true
+	}
+}
+
+// evict removes a registration if it is still the one that was judged.
+func (s *state) evict(ctx context.Context, k registry.Key, judged uint64, cause string) {
+	s.node.work.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+		defer cancel()
+		_, err := s.node.store.delete(ctx, bucketKey(k, aspectRecord), judged, causeEvicted+": "+cause)
+		if err != nil {
+			s.node.log.Warn("eviction not carried out", "instance", k.String(), "cause", cause, "error", err)
+			return
+		}
+		s.node.log.Info("instance evicted", "instance", k.String(), "cause", cause)
+	})
+}
+
+// revise writes a change of one incarnation's record, in the background.
+func (s *state) revise(ctx context.Context, k registry.Key, incarnation string, change revision) {
+	s.node.work.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+		defer cancel()
+		if err := s.node.revise(ctx, k, incarnation, change); err != nil {
+			s.node.log.Warn("status not written", "instance", k.String(), "error", err)
+		}
+	})
+}
+
+// revise changes the record of one incarnation by compare-and-set and waits
+// until that has been applied.
+func (n *Node) revise(ctx context.Context, k registry.Key, incarnation string, change revision) error {
+	key := bucketKey(k, aspectRecord)
+	return n.settle(ctx, key, func(ctx context.Context) (uint64, error) {
+		st, err := n.standing(ctx, k)
+		if err != nil {
+			return 0, err
+		}
+		if st.record == nil || st.record.Atlas.Incarnation != incarnation {
+			return 0, fmt.Errorf("%s: %w", k, registry.ErrUnknown)
+		}
+		next := st.record.clone()
+		if !change(next) {
+			return 0, nil
+		}
+		return n.store.put(ctx, key, next.encode(), st.seqs[aspectRecord], "")
+	})
+}
+
+// keepExpiry remembers which flags end by themselves.
+func (s *state) keepExpiry(t transition) {
+	if t.aspect != aspectFlag || t.problem != "" {
+		return
+	}
+	delete(s.expiring, t.key)
+	if t.flagAfter != nil && !t.flagAfter.Until.IsZero() {
+		s.expiring[t.key] = t.flagAfter.Until
+	}
+}
+
+// endExpired takes flags away whose time is over.
+func (s *state) endExpired(ctx context.Context, now time.Time) {
+	for k, until := range s.expiring {
+		if now.Before(until) {
+			continue
+		}
+		delete(s.expiring, k)
+		last := s.model.slots[k].seqs[aspectFlag]
+		s.node.work.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+			defer cancel()
+			_, err := s.node.store.delete(ctx, bucketKey(k, aspectFlag), last, causeExpired)
+			if err != nil && !errors.Is(err, errMoved) {
+				s.node.log.Warn("expired flag not removed", "instance", k.String(), "error", err)
+				s.node.tell(ctx, func(s *state) { s.expiring[k] = until })
+			}
+		})
+	}
+}

@@ -1,0 +1,247 @@
+package atlas
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"fairlead.dev/registry"
+)
+
+// An entry is one message of the bucket: a value put, or a key deleted, by
+// Atlas or by hand.
+type entry struct {
+	key     string
+	value   []byte
+	seq     uint64
+	deleted bool
+	at      time.Time
+	// cause is why Atlas wrote it, from a header; hand edits have none.
+	cause string
+}
+
+// A slot is everything the bucket says of one instance: the last good value of
+// each aspect, and the sequence of each key's last message, good or not, which
+// the next compare-and-set must name.
+type slot struct {
+	record *record
+	flag   *registry.Flag
+	weight *registry.Weight
+	drain  *registry.Drain
+	seqs   [aspects]uint64
+	view   *registry.Instance
+}
+
+// A transition is what one entry changed. Before and After are routing views,
+// nil where the instance is not listed.
+type transition struct {
+	key    registry.Key
+	aspect aspect
+	entry  entry
+
+	before, after             *registry.Instance
+	recordBefore, recordAfter *record
+	flagBefore, flagAfter     *registry.Flag
+	weightAfter               *registry.Weight
+	drainAfter                *registry.Drain
+	previous                  uint64
+	// problem is why the entry was quarantined, recovered that a quarantined
+	// key is good again.
+	problem   string
+	recovered bool
+}
+
+// routes tells whether routers have to hear of it.
+func (t transition) routes() bool {
+	switch {
+	case t.before == nil || t.after == nil:
+		return t.before != t.after
+	}
+	return t.before.Revision != t.after.Revision
+}
+
+// A model is the bucket's meaning. Applying the same entries in the same order
+// gives the same model. It is owned by one goroutine, but the tables it holds
+// are immutable and may be handed out.
+type model struct {
+	epoch       string
+	seq         uint64
+	slots       map[registry.Key]*slot
+	tables      map[string]*registry.Table
+	quarantined map[string]string
+}
+
+func newModel() *model {
+	return &model{
+		slots:       map[registry.Key]*slot{},
+		tables:      map[string]*registry.Table{},
+		quarantined: map[string]string{},
+	}
+}
+
+// apply takes the next entry. Rubbish changes nothing but the quarantine: the
+// last good value stays in force.
+func (m *model) apply(e entry) transition {
+	m.seq = e.seq
+	t := transition{entry: e}
+	if e.key == epochKey {
+		m.takeEpoch(e)
+		return t
+	}
+	if strings.HasPrefix(e.key, "services.") {
+		return t
+	}
+	key, a, err := parseBucketKey(e.key)
+	if err != nil {
+		m.quarantine(&t, err)
+		return t
+	}
+	t.key, t.aspect = key, a
+	s := m.slot(key)
+	s.seqs[a] = e.seq
+	t.before, t.recordBefore, t.flagBefore = s.view, s.record, s.flag
+	if err := s.set(a, e); err != nil {
+		m.quarantine(&t, err)
+	} else {
+		m.release(&t)
+	}
+	m.fold(key, s, &t)
+	return t
+}
+
+// takeEpoch ignores a deletion: a bucket has an epoch for life.
+func (m *model) takeEpoch(e entry) {
+	if !e.deleted && len(e.value) > 0 {
+		m.epoch = string(e.value)
+	}
+}
+
+func (m *model) quarantine(t *transition, err error) {
+	if t.entry.deleted {
+		m.release(t)
+		return
+	}
+	t.problem = err.Error()
+	m.quarantined[t.entry.key] = t.problem
+}
+
+func (m *model) release(t *transition) {
+	_, t.recovered = m.quarantined[t.entry.key]
+	delete(m.quarantined, t.entry.key)
+}
+
+func (m *model) slot(k registry.Key) *slot {
+	s := m.slots[k]
+	if s == nil {
+		s = &slot{}
+		m.slots[k] = s
+	}
+	return s
+}
+
+// set takes an entry's value over, or leaves everything as it was and says
+// what is wrong with it.
+func (s *slot) set(a aspect, e entry) (err error) {
+	switch a {
+	case aspectRecord:
+		return replace(&s.record, e, decodeRecord)
+	case aspectFlag:
+		return replace(&s.flag, e, pointer(registry.DecodeFlag))
+	case aspectWeight:
+		return replace(&s.weight, e, pointer(registry.DecodeWeight))
+	default:
+		return replace(&s.drain, e, pointer(registry.DecodeDrain))
+	}
+}
+
+func replace[T any](at **T, e entry, decode func([]byte) (*T, error)) error {
+	if e.deleted {
+		*at = nil
+		return nil
+	}
+	v, err := decode(e.value)
+	if err != nil {
+		return err
+	}
+	*at = v
+	return nil
+}
+
+func pointer[T any](decode func([]byte) (T, error)) func([]byte) (*T, error) {
+	return func(data []byte) (*T, error) {
+		v, err := decode(data)
+		return &v, err
+	}
+}
+
+// fold brings the view and the realm's table up to date and completes the
+// transition.
+func (m *model) fold(k registry.Key, s *slot, t *transition) {
+	after := s.fold(k, t.entry)
+	if after != nil && s.view != nil && after.Hash() == s.view.Hash() {
+		after = s.view
+	}
+	s.view = after
+	t.after, t.recordAfter, t.flagAfter = after, s.record, s.flag
+	t.weightAfter, t.drainAfter = s.weight, s.drain
+	table := m.table(k.Realm)
+	t.previous = revisionOf(table.Service(k.Service))
+	switch {
+	case !t.routes():
+	case after == nil:
+		table = table.WithoutInstance(k.Service, k.Instance, t.entry.seq)
+	default:
+		table = table.WithInstance(*after)
+	}
+	m.tables[k.Realm] = table.At(registry.Revision{Epoch: m.epoch, Sequence: t.entry.seq})
+}
+
+func revisionOf(s *registry.Service) uint64 {
+	if s == nil {
+		return 0
+	}
+	return s.Revision
+}
+
+// table returns a realm's table, never nil.
+func (m *model) table(realm string) *registry.Table {
+	if t := m.tables[realm]; t != nil {
+		return t
+	}
+	return registry.NewTable(realm, m.epoch).At(registry.Revision{Epoch: m.epoch, Sequence: m.seq})
+}
+
+// fold computes the routing view as of an entry, nil without a registration.
+func (s *slot) fold(k registry.Key, e entry) *registry.Instance {
+	if s.record == nil {
+		return nil
+	}
+	in := registry.Record{
+		Key: k, Registration: s.record.Registration,
+		Incarnation: s.record.Atlas.Incarnation, Status: s.record.status(), Since: s.record.Atlas.RegisteredAt,
+		Flag: s.flag, Weight: s.weight, Drain: s.drain,
+	}.View(e.at)
+	in.Revision = e.seq
+	return &in
+}
+
+// encode returns an aspect's good value, nil if there is none.
+func (s *slot) encode(a aspect) []byte {
+	switch {
+	case a == aspectRecord && s.record != nil:
+		return s.record.encode()
+	case a == aspectFlag && s.flag != nil:
+		return encodeOverride(s.flag)
+	case a == aspectWeight && s.weight != nil:
+		return encodeOverride(s.weight)
+	case a == aspectDrain && s.drain != nil:
+		return encodeOverride(s.drain)
+	}
+	return nil
+}
+
+func encodeOverride(v any) []byte {
+	// Overrides are structs of strings, numbers and times: they encode.
+	data, _ := json.Marshal(v)
+	return data
+}

@@ -1,0 +1,262 @@
+package atlas
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"fairlead.dev/bus"
+	"fairlead.dev/bus/provision"
+	"fairlead.dev/registry"
+)
+
+// Options of a node. Conn is required; the rest has useful zero values.
+type Options struct {
+	// Conn is a connection with the credentials of the ATLAS account. The
+	// node does not close it.
+	Conn *bus.Conn
+	// Terms of leases; the zero value means [DefaultTerms].
+	Terms Terms
+	// DigestEvery is how often digests are published, 2 s by default.
+	DigestEvery time.Duration
+	// MaxSuspect is how long an instance that sends no heartbeats is kept
+	// because something answers at its endpoint, an hour by default.
+	MaxSuspect time.Duration
+	// Provision is how streams and buckets are made.
+	Provision provision.Options
+	Logger    *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.Terms == (Terms{}) {
+		o.Terms = DefaultTerms
+	}
+	if o.DigestEvery == 0 {
+		o.DigestEvery = 2 * time.Second
+	}
+	if o.MaxSuspect == 0 {
+		o.MaxSuspect = time.Hour
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	o.Logger = o.Logger.With("component", "atlas")
+	return o
+}
+
+// A Node is one running Atlas. Its methods may be called concurrently.
+type Node struct {
+	opts   Options
+	log    *slog.Logger
+	nc     *nats.Conn
+	store  *store
+	prober *prober
+	events *eventLog
+	packed snapshotCache
+
+	entries  chan entry
+	commands chan func(*state)
+	stopped  chan struct{}
+
+	cancel context.CancelFunc
+	// work counts the goroutines that answer, probe and write; they end when
+	// their context does.
+	work   sync.WaitGroup
+	loops  sync.WaitGroup
+	closer []func()
+	once   sync.Once
+}
+
+// Start makes the buckets and streams where they are missing, replays the
+// registry, and begins to answer. ctx bounds the start only.
+func Start(ctx context.Context, opts Options) (*Node, error) {
+	opts = opts.withDefaults()
+	js, err := jetstream.New(opts.Conn.NATS(), jetstream.WithPublishAsyncMaxPending(4096))
+	if err != nil {
+		return nil, fmt.Errorf("start atlas: %w", err)
+	}
+	n := &Node{
+		opts: opts, log: opts.Logger, nc: opts.Conn.NATS(),
+		store:    &store{js: js, nc: opts.Conn.NATS()},
+		prober:   newProber(),
+		events:   newEventLog(opts.Conn, opts.Logger),
+		entries:  make(chan entry, 1024),
+		commands: make(chan func(*state), 256),
+		stopped:  make(chan struct{}),
+	}
+	if err := n.start(ctx); err != nil {
+		n.stop()
+		return nil, fmt.Errorf("start atlas: %w", err)
+	}
+	return n, nil
+}
+
+func (n *Node) start(ctx context.Context) error {
+	running, cancel := context.WithCancel(context.Background())
+	n.cancel = cancel
+	if err := provision.Ensure(ctx, n.store.js, n.opts.Provision); err != nil {
+		return err
+	}
+	if err := n.store.ensureEpoch(ctx); err != nil {
+		return err
+	}
+	// Listening begins before the replay, so nothing falls between the two.
+	sub, err := n.store.follow(func(e entry) { n.offer(running, e) })
+	if err != nil {
+		return err
+	}
+	n.closer = append(n.closer, func() { _ = sub.Unsubscribe() })
+	s, err := n.load(ctx)
+	if err != nil {
+		return err
+	}
+	n.loops.Go(func() { s.run(running) })
+	n.loops.Go(func() { n.events.run(running) })
+	n.loops.Go(func() { n.watchBucket(running) })
+	if err := n.watchConnections(running); err != nil {
+		return err
+	}
+	return n.serve(running)
+}
+
+func (n *Node) offer(ctx context.Context, e entry) {
+	select {
+	case n.entries <- e:
+	case <-ctx.Done():
+	}
+}
+
+// load replays the bucket. What was stored after the last published event is
+// announced again: the stream of events knows duplicates by their ids.
+func (n *Node) load(ctx context.Context) (*state, error) {
+	s := newState(n)
+	cursor, err := n.events.cursor(ctx, n.store.js)
+	if err != nil {
+		return nil, err
+	}
+	pos, err := n.store.replay(ctx, func(e entry) {
+		if t := s.model.apply(e); cursor.before(s.model.epoch, e, time.Now()) {
+			n.events.announce(s.model.epoch, t)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.created = pos.created
+	s.adoptLeases(time.Now())
+	n.log.Info("registry loaded", "epoch", s.model.epoch, "revision", s.model.seq, "quarantined", len(s.model.quarantined))
+	return s, nil
+}
+
+// Stop ends the node: no new requests, those under way are answered or
+// cancelled, and everything it started is joined. It is idempotent and
+// returns when all is done or ctx ends.
+func (n *Node) Stop(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() { defer close(done); n.stop() }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("stop atlas: %w", ctx.Err())
+	}
+}
+
+func (n *Node) stop() {
+	n.once.Do(func() {
+		for i := len(n.closer) - 1; i >= 0; i-- {
+			n.closer[i]()
+		}
+		if n.cancel != nil {
+			n.cancel()
+		}
+		n.work.Wait()
+		n.loops.Wait()
+		n.prober.close()
+		close(n.stopped)
+	})
+	<-n.stopped
+}
+
+var errStopping = fmt.Errorf("%w: this node is stopping", registry.ErrUnavailable)
+
+// ask runs f in the goroutine that owns the state and waits for it.
+func (n *Node) ask(ctx context.Context, f func(*state)) error {
+	done := make(chan struct{})
+	select {
+	case n.commands <- func(s *state) { f(s); close(done) }:
+	case <-ctx.Done():
+		return asUnavailable(ctx)
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return asUnavailable(ctx)
+	}
+}
+
+func asUnavailable(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return errStopping
+	}
+	return fmt.Errorf("%w: %w", registry.ErrUnavailable, ctx.Err())
+}
+
+// tell is ask without the wait, for goroutines that report to the owner.
+func (n *Node) tell(ctx context.Context, f func(*state)) {
+	select {
+	case n.commands <- f:
+	case <-ctx.Done():
+	}
+}
+
+// standing is what the owner knows of a key at one moment.
+type standing struct {
+	epoch  string
+	record *record
+	seqs   [aspects]uint64
+	// held tells whether the lease still runs.
+	held bool
+}
+
+func (n *Node) standing(ctx context.Context, k registry.Key) (standing, error) {
+	var st standing
+	err := n.ask(ctx, func(s *state) { st = s.standing(k, time.Now()) })
+	return st, err
+}
+
+// applied waits until this node's model has taken in a sequence, so that
+// whoever is answered finds what was written.
+func (n *Node) applied(ctx context.Context, seq uint64) error {
+	var reached <-chan struct{}
+	if err := n.ask(ctx, func(s *state) { reached = s.reached(seq) }); err != nil {
+		return err
+	}
+	select {
+	case <-reached:
+		return nil
+	case <-ctx.Done():
+		return asUnavailable(ctx)
+	}
+}
+
+// catchUp waits until the model knows a key's last message, after a
+// compare-and-set has found that it does not.
+func (n *Node) catchUp(ctx context.Context, key string) error {
+	last, err := n.store.lastOf(ctx, key)
+	if err != nil {
+		return fmt.Errorf("%w: %w", registry.ErrUnavailable, err)
+	}
+	return n.applied(ctx, last)
+}
+
+// randomID returns a short random id.
+func randomID() string { return rand.Text()[:16] }

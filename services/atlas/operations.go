@@ -1,0 +1,201 @@
+package atlas
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"fairlead.dev/registry"
+	"fairlead.dev/registry/protocol"
+)
+
+const (
+	// writeTimeout bounds what Atlas writes of its own accord.
+	writeTimeout = 5 * time.Second
+	// casTries bounds how often a write is decided anew. Every failure means
+	// that somebody else's write of the same key succeeded.
+	casTries = 16
+)
+
+// Causes that Atlas writes beside an entry; events tell them.
+const (
+	causeEvicted      = "evicted"
+	causeDeregistered = "deregistered"
+	causeExpired      = "expired"
+	causeRebuilt      = "rebuilt"
+)
+
+// settle tries a write until its compare-and-set holds, and waits until this
+// node has applied it. A try that returns zero had nothing to write.
+func (n *Node) settle(ctx context.Context, key string, try func(context.Context) (uint64, error)) error {
+	for range casTries {
+		seq, err := try(ctx)
+		switch {
+		case errors.Is(err, errMoved):
+			if err := n.catchUp(ctx, key); err != nil {
+				return err
+			}
+		case err != nil || seq == 0:
+			return err
+		default:
+			return n.applied(ctx, seq)
+		}
+	}
+	return fmt.Errorf("%w: %s is being written by too many at once", registry.ErrUnavailable, key)
+}
+
+// A requester is who asks, as the server says.
+type requester struct {
+	user   string
+	server string
+	client uint64
+}
+
+func (r requester) String() string {
+	return fmt.Sprintf("user %s, connection %d of %s", r.user, r.client, r.server)
+}
+
+// register creates a registration or replaces one that it may replace.
+func (n *Node) register(ctx context.Context, k registry.Key, req protocol.RegisterRequest, who requester) (registry.Lease, error) {
+	lease := registry.Lease{
+		Incarnation: req.Incarnation, Token: randomID(),
+		Every: n.opts.Terms.Every, TTL: n.opts.Terms.TTL,
+	}
+	if lease.Incarnation == "" {
+		lease.Incarnation = randomID()
+	}
+	key := bucketKey(k, aspectRecord)
+	err := n.settle(ctx, key, func(ctx context.Context) (uint64, error) {
+		st, err := n.standing(ctx, k)
+		if err != nil {
+			return 0, err
+		}
+		if err := n.mayTake(ctx, k, st, req.Registration, lease.Incarnation); err != nil {
+			return 0, err
+		}
+		r := newRecord(req, lease, who, time.Now())
+		seq, err := n.store.put(ctx, key, r.encode(), st.seqs[aspectRecord], "")
+		lease.Revision = registry.Revision{Epoch: st.epoch, Sequence: seq}
+		return seq, err
+	})
+	return lease, err
+}
+
+func newRecord(req protocol.RegisterRequest, l registry.Lease, who requester, now time.Time) *record {
+	r := &record{Registration: req.Registration, Atlas: atlasPart{
+		Status: registry.Passing, Incarnation: l.Incarnation, TokenHash: hashToken(l.Token),
+		RegisteredBy: who.String(), RegisteredAt: now.UTC().Round(0), Via: req.Via,
+	}}
+	if req.Via == "" {
+		r.Atlas.Server, r.Atlas.Client = who.server, who.client
+	}
+	return r
+}
+
+// mayTake refuses a second program under the id of one that lives: another
+// endpoint, while the old one's lease holds and it answers.
+func (n *Node) mayTake(ctx context.Context, k registry.Key, st standing, r registry.Registration, incarnation string) error {
+	old := st.record
+	if old == nil || old.SameEndpoint(r) || !st.held || old.Atlas.Incarnation == incarnation {
+		return nil
+	}
+	found, _ := n.prober.probe(ctx, k, old)
+	if found == refused || found == another || found == silent {
+		return nil
+	}
+	return fmt.Errorf("%w: %s is held by %s, which answers; %s was not registered",
+		registry.ErrConflict, k, old.Endpoint(), r.Endpoint())
+}
+
+// heartbeat keeps a lease. A changed status is written before the answer, so
+// that whoever drains knows when everybody has been told.
+func (n *Node) heartbeat(ctx context.Context, k registry.Key, m protocol.HeartbeatMessage, who requester) error {
+	var change revision
+	var refusal error
+	if err := n.ask(ctx, func(s *state) { change, refusal = s.beat(k, m, who, time.Now()) }); err != nil {
+		return err
+	}
+	if refusal != nil || change == nil {
+		return refusal
+	}
+	return n.revise(ctx, k, m.Incarnation, change)
+}
+
+// beat renews the lease and returns the change of the record that the
+// heartbeat asks for, if any.
+func (s *state) beat(k registry.Key, m protocol.HeartbeatMessage, who requester, now time.Time) (revision, error) {
+	slot := s.model.slots[k]
+	if slot == nil || slot.record == nil {
+		return nil, fmt.Errorf("%s: %w", k, registry.ErrUnknown)
+	}
+	if err := slot.record.speaksFor(k, m.Incarnation, m.Token); err != nil {
+		return nil, err
+	}
+	l := s.leases[k]
+	l.seen, l.alive = now, now
+	s.beats[k] = beat{message: m, at: now}
+	if slot.record.Atlas.Via == "" && who.client != 0 {
+		s.conns.add(k, connID{who.server, who.client})
+	}
+	change := reported(m.Status)
+	if !change(slot.record.clone()) {
+		return nil, nil
+	}
+	return change, nil
+}
+
+// speaksFor checks that a message comes from the life that is registered.
+func (r *record) speaksFor(k registry.Key, incarnation, token string) error {
+	if r.Atlas.Incarnation != incarnation {
+		return fmt.Errorf("%s: %w: incarnation %q is registered, not %q", k, registry.ErrStale, r.Atlas.Incarnation, incarnation)
+	}
+	if r.Atlas.TokenHash != hashToken(token) {
+		return fmt.Errorf("%s: %w: the token is not the lease's", k, registry.ErrStale)
+	}
+	return nil
+}
+
+// deregister ends a lease. What is not registered is gone already.
+func (n *Node) deregister(ctx context.Context, k registry.Key, m protocol.DeregisterRequest) error {
+	key := bucketKey(k, aspectRecord)
+	return n.settle(ctx, key, func(ctx context.Context) (uint64, error) {
+		st, err := n.standing(ctx, k)
+		if err != nil || st.record == nil {
+			return 0, err
+		}
+		if err := st.record.speaksFor(k, m.Incarnation, m.Token); err != nil {
+			return 0, err
+		}
+		return n.store.delete(ctx, key, st.seqs[aspectRecord], causeDeregistered)
+	})
+}
+
+// override sets or, with a nil value, takes away what an operator says.
+func (n *Node) override(ctx context.Context, k registry.Key, a aspect, value []byte) (registry.Revision, error) {
+	key := bucketKey(k, a)
+	var rev registry.Revision
+	err := n.settle(ctx, key, func(ctx context.Context) (uint64, error) {
+		st, err := n.standing(ctx, k)
+		if err != nil {
+			return 0, err
+		}
+		rev = registry.Revision{Epoch: st.epoch, Sequence: st.seqs[a]}
+		seq, err := n.writeOverride(ctx, key, value, st.seqs[a])
+		if seq != 0 {
+			rev.Sequence = seq
+		}
+		return seq, err
+	})
+	return rev, err
+}
+
+func (n *Node) writeOverride(ctx context.Context, key string, value []byte, last uint64) (uint64, error) {
+	if value != nil {
+		return n.store.put(ctx, key, value, last, "")
+	}
+	if last == 0 {
+		return 0, nil
+	}
+	return n.store.delete(ctx, key, last, "")
+}

@@ -1,0 +1,184 @@
+package atlas
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+
+	"fairlead.dev/registry"
+	"fairlead.dev/registry/protocol"
+)
+
+// serveReads registers the endpoints that change nothing.
+func (n *Node) serveReads(ctx context.Context, service micro.Service) error {
+	snapshot := micro.HandlerFunc(func(m micro.Request) {
+		n.work.Go(func() { n.sendSnapshot(ctx, m) })
+	})
+	for name, pattern := range map[string]string{
+		"snapshot-realm":   protocol.SnapshotPatternRealm,
+		"snapshot-service": protocol.SnapshotPatternService,
+	} {
+		if err := service.AddEndpoint(name, snapshot, micro.WithEndpointSubject(pattern)); err != nil {
+			return fmt.Errorf("serve %s: %w", name, err)
+		}
+	}
+	status := micro.HandlerFunc(func(m micro.Request) {
+		n.work.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+			defer cancel()
+			s, err := n.Status(ctx)
+			n.respond(m, s, err)
+		})
+	})
+	if err := service.AddEndpoint("status", status, micro.WithEndpointSubject(protocol.StatusSubject)); err != nil {
+		return fmt.Errorf("serve status: %w", err)
+	}
+	return nil
+}
+
+// Status tells how the registry stands. It may be called concurrently.
+func (n *Node) Status(ctx context.Context) (protocol.StatusReply, error) {
+	var r protocol.StatusReply
+	err := n.ask(ctx, func(s *state) { r = s.status(time.Now()) })
+	return r, err
+}
+
+func (s *state) status(now time.Time) protocol.StatusReply {
+	r := protocol.StatusReply{
+		Revision:    registry.Revision{Epoch: s.model.epoch, Sequence: s.model.seq},
+		Quarantined: map[string]string{},
+		Realms:      map[string]protocol.RealmStatus{},
+		Settling:    now.Before(s.grace),
+	}
+	for k, v := range s.model.quarantined {
+		r.Quarantined[k] = v
+	}
+	for realm, t := range s.model.tables {
+		r.Realms[realm] = realmStatus(t)
+	}
+	return r
+}
+
+func realmStatus(t *registry.Table) protocol.RealmStatus {
+	r := protocol.RealmStatus{Instances: t.Len(), Statuses: map[registry.Status]int{}}
+	for s := range t.Services() {
+		if len(s.Instances) > 0 {
+			r.Services++
+		}
+		for _, in := range s.Instances {
+			r.Statuses[in.Status]++
+			if !in.Enabled {
+				r.Disabled++
+			}
+		}
+	}
+	return r
+}
+
+func (n *Node) sendSnapshot(ctx context.Context, m micro.Request) {
+	parts, err := n.snapshot(ctx, m)
+	if err != nil {
+		n.respond(m, nil, err)
+		return
+	}
+	for _, p := range parts {
+		err := n.nc.PublishMsg(&nats.Msg{Subject: m.Reply(), Header: nats.Header(p.Header), Data: p.Body})
+		if err != nil {
+			n.log.Debug("snapshot not sent", "subject", m.Subject(), "error", err)
+			return
+		}
+	}
+}
+
+func (n *Node) snapshot(ctx context.Context, m micro.Request) ([]protocol.Part, error) {
+	if _, err := requesterOf(nats.Header(m.Headers())); err != nil {
+		return nil, err
+	}
+	in, ok := protocol.InterestOf(m.Subject())
+	if !ok {
+		return nil, &registry.FieldError{Field: "subject", Problem: "must end in REALM or REALM.SERVICE"}
+	}
+	if err := checkInterest(in); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	var table *registry.Table
+	if err := n.ask(ctx, func(s *state) { table = s.current(in.Realm) }); err != nil {
+		return nil, err
+	}
+	return n.packed.parts(in, table)
+}
+
+func checkInterest(in registry.Interest) error {
+	var errs registry.FieldErrors
+	errs.Add(registry.ValidateName("realm", in.Realm))
+	if in.Service != "" {
+		errs.Add(registry.ValidateName("service", in.Service))
+	}
+	return errs.Err()
+}
+
+// current returns a realm's table as of the last entry of any realm.
+func (s *state) current(realm string) *registry.Table {
+	return s.model.table(realm)
+}
+
+func snapshotOf(in registry.Interest, t *registry.Table) registry.Snapshot {
+	snap := registry.Snapshot{Revision: t.Revision, Realm: in.Realm, Services: []registry.ServiceSnapshot{}}
+	if in.Service != "" {
+		if s := t.Service(in.Service); s != nil {
+			snap.Services = append(snap.Services, serviceSnapshot(s))
+		}
+		return snap
+	}
+	for s := range t.Services() {
+		snap.Services = append(snap.Services, serviceSnapshot(s))
+	}
+	return snap
+}
+
+func serviceSnapshot(s *registry.Service) registry.ServiceSnapshot {
+	return registry.ServiceSnapshot{Name: s.Name, Revision: s.Revision, Instances: s.Instances}
+}
+
+// A snapshotCache keeps the last packed snapshot of each realm, so that a
+// thousand clients that come back together cost one packing. The zero value is
+// ready; it may be used concurrently.
+type snapshotCache struct {
+	mu     sync.Mutex
+	realms map[string]packedRealm
+}
+
+type packedRealm struct {
+	table *registry.Table
+	parts []protocol.Part
+}
+
+func (c *snapshotCache) parts(in registry.Interest, t *registry.Table) ([]protocol.Part, error) {
+	if in.Service != "" {
+		return protocol.EncodeSnapshot(snapshotOf(in, t))
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p := c.realms[in.Realm]; p.table == t && t != nil {
+		return p.parts, nil
+	}
+	parts, err := protocol.EncodeSnapshot(snapshotOf(in, t))
+	if err != nil {
+		return nil, err
+	}
+	if c.realms == nil {
+		c.realms = map[string]packedRealm{}
+	}
+	// A realm that nobody registered in is not remembered: strangers could
+	// name any number of them.
+	if t.Len() > 0 {
+		c.realms[in.Realm] = packedRealm{t, parts}
+	}
+	return parts, nil
+}

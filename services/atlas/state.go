@@ -1,0 +1,240 @@
+package atlas
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"fairlead.dev/registry"
+)
+
+// state is what one goroutine owns: the model, the leases, and what is about
+// to be published. Its methods are called by that goroutine only.
+type state struct {
+	node    *Node
+	model   *model
+	created time.Time
+
+	leases map[registry.Key]*lease
+	wheel  *wheel
+	conns  connections
+	// grace ends when this node may judge: a node that starts or wakes has
+	// not heard what was said meanwhile.
+	grace    time.Time
+	lastTick time.Time
+
+	waiters   []waiter
+	fanout    *fanout
+	expiring  map[registry.Key]time.Time
+	beats     map[registry.Key]beat
+	published time.Time
+	// reloading holds back entries while the bucket is replayed anew.
+	reloading bool
+	held      []entry
+	// behind is the sequence at which the model stood when it was last found
+	// to lag the bucket.
+	behind uint64
+}
+
+type waiter struct {
+	seq     uint64
+	reached chan struct{}
+}
+
+func newState(n *Node) *state {
+	now := time.Now()
+	return &state{
+		node: n, model: newModel(),
+		leases: map[registry.Key]*lease{}, wheel: newWheel(now),
+		grace: now.Add(n.opts.Terms.TTL), lastTick: now,
+		fanout:   newFanout(n.nc, n.log),
+		expiring: map[registry.Key]time.Time{},
+		beats:    map[registry.Key]beat{},
+	}
+}
+
+// run is the owner's loop.
+func (s *state) run(ctx context.Context) {
+	tick := time.NewTicker(wheelStep)
+	defer tick.Stop()
+	for {
+		select {
+		case e := <-s.node.entries:
+			s.hear(ctx, e)
+		case f := <-s.node.commands:
+			f(s)
+		case <-tick.C:
+			s.tick(ctx, time.Now())
+		case <-s.fanout.timer.C:
+			s.fanout.flush(time.Now())
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// hear takes an entry from the bucket. What is old is dropped; a gap means
+// that entries were missed, and the bucket is read again.
+func (s *state) hear(ctx context.Context, e entry) {
+	switch {
+	case s.reloading:
+		s.held = append(s.held, e)
+	case e.seq <= s.model.seq:
+	case e.seq != s.model.seq+1:
+		s.node.log.Warn("missed changes of the bucket, reading it again", "have", s.model.seq, "got", e.seq)
+		s.reload(ctx)
+	default:
+		s.take(s.model.apply(e), time.Now())
+	}
+}
+
+// take tells everybody who has to know of a transition.
+func (s *state) take(t transition, now time.Time) {
+	if t.problem != "" {
+		s.node.log.Warn("entry quarantined, the last good value stays", "key", t.entry.key, "problem", t.problem)
+	}
+	if t.entry.key == epochKey {
+		s.publishDigests()
+	}
+	if t.routes() {
+		s.fanout.add(s.model.epoch, t, now)
+	}
+	s.node.events.announce(s.model.epoch, t)
+	s.keepLease(t, now)
+	s.keepExpiry(t)
+	s.release()
+}
+
+func (s *state) reached(seq uint64) <-chan struct{} {
+	w := waiter{seq: seq, reached: make(chan struct{})}
+	s.waiters = append(s.waiters, w)
+	s.release()
+	return w.reached
+}
+
+func (s *state) release() {
+	kept := s.waiters[:0]
+	for _, w := range s.waiters {
+		if w.seq > s.model.seq {
+			kept = append(kept, w)
+			continue
+		}
+		close(w.reached)
+	}
+	clear(s.waiters[len(kept):])
+	s.waiters = kept
+}
+
+func (s *state) standing(k registry.Key, now time.Time) standing {
+	st := standing{epoch: s.model.epoch}
+	if slot := s.model.slots[k]; slot != nil {
+		st.record, st.seqs = slot.record, slot.seqs
+	}
+	if l := s.leases[k]; l != nil {
+		st.held = now.Before(l.seen.Add(s.node.opts.Terms.TTL))
+	}
+	return st
+}
+
+// tick is what happens by itself. A tick that comes much too late means that
+// this process did not run, so nobody is judged for what it did not hear.
+func (s *state) tick(ctx context.Context, now time.Time) {
+	if now.Sub(s.lastTick) > 10*wheelStep {
+		s.node.log.Warn("this node was not running, leases start anew", "seconds", now.Sub(s.lastTick).Seconds())
+		s.renewAll(now)
+	}
+	s.lastTick = now
+	for _, l := range s.wheel.advance(now) {
+		s.check(ctx, l, now)
+	}
+	s.endExpired(ctx, now)
+	if now.Sub(s.published) >= s.node.opts.DigestEvery {
+		s.published = now
+		s.publishDigests()
+		s.storeHeartbeats(ctx, now)
+	}
+}
+
+func (s *state) renewAll(now time.Time) {
+	s.grace = now.Add(s.node.opts.Terms.TTL)
+	for _, l := range s.leases {
+		l.seen = now
+	}
+}
+
+func (s *state) publishDigests() {
+	for _, t := range s.model.tables {
+		s.fanout.digest(s.model.epoch, t)
+	}
+}
+
+// reload reads the bucket anew in a goroutine of its own and then takes what
+// this node had not seen.
+func (s *state) reload(ctx context.Context) {
+	if s.reloading {
+		return
+	}
+	s.reloading = true
+	from, epoch := s.model.seq, s.model.epoch
+	s.node.work.Go(func() {
+		fresh, missed, pos, err := s.node.reread(ctx, from, epoch)
+		s.node.tell(ctx, func(s *state) { s.install(ctx, fresh, missed, pos, err) })
+	})
+}
+
+// reread replays the bucket into a fresh model; missed are the transitions
+// after a sequence, or all of them under another epoch.
+func (n *Node) reread(ctx context.Context, from uint64, epoch string) (*model, []transition, position, error) {
+	m := newModel()
+	var missed []transition
+	pos, err := n.store.replay(ctx, func(e entry) {
+		if t := m.apply(e); e.seq > from || m.epoch != epoch {
+			missed = append(missed, t)
+		}
+	})
+	return m, missed, pos, err
+}
+
+func (s *state) install(ctx context.Context, fresh *model, missed []transition, pos position, err error) {
+	s.reloading = false
+	held := s.held
+	s.held = nil
+	if err != nil {
+		// The check of the bucket comes by every second and tries again.
+		s.node.log.Warn("reading the bucket failed", "error", err)
+		return
+	}
+	if fresh.epoch != s.model.epoch {
+		s.abandonWaiters()
+	}
+	s.model, s.created = fresh, pos.created
+	for _, t := range missed {
+		s.take(t, time.Now())
+	}
+	s.release()
+	s.forgetGone()
+	for _, e := range held {
+		s.hear(ctx, e)
+	}
+}
+
+// abandonWaiters lets go of those who wait for a sequence of an earlier epoch:
+// what they wrote was carried over or is lost with the bucket they wrote to.
+func (s *state) abandonWaiters() {
+	for _, w := range s.waiters {
+		close(w.reached)
+	}
+	s.waiters = nil
+}
+
+// forgetGone drops the leases of instances that a fresh model does not list.
+func (s *state) forgetGone() {
+	maps.DeleteFunc(s.leases, func(k registry.Key, l *lease) bool {
+		slot := s.model.slots[k]
+		gone := slot == nil || slot.record == nil
+		if gone {
+			s.conns.remove(k)
+		}
+		return gone
+	})
+}

@@ -1,0 +1,170 @@
+package atlas
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"fairlead.dev/bus/provision"
+	"fairlead.dev/registry"
+)
+
+const (
+	bucketSubject = "$KV." + provision.RegistryBucket + "."
+	bucketStream  = "KV_" + provision.RegistryBucket
+	// causeHeader carries why Atlas wrote an entry; deletions have no body
+	// that could.
+	causeHeader = "Fairlead-Cause"
+	kvOperation = "KV-Operation"
+)
+
+// errMoved says that a key has changed since the revision that a write was
+// decided on. Look again, and decide again.
+var errMoved = errors.New("the key has changed meanwhile")
+
+// A store reads and writes the bucket. It may be used concurrently.
+type store struct {
+	js jetstream.JetStream
+	nc *nats.Conn
+}
+
+// put writes a value if the key's last message is still last, and returns the
+// new sequence. Zero stands for a key that never had one.
+func (s *store) put(ctx context.Context, key string, value []byte, last uint64, cause string) (uint64, error) {
+	return s.write(ctx, &nats.Msg{Subject: bucketSubject + key, Data: value}, last, cause)
+}
+
+// delete marks a key deleted, on the same condition.
+func (s *store) delete(ctx context.Context, key string, last uint64, cause string) (uint64, error) {
+	m := &nats.Msg{Subject: bucketSubject + key, Header: nats.Header{kvOperation: {"DEL"}}}
+	return s.write(ctx, m, last, cause)
+}
+
+func (s *store) write(ctx context.Context, m *nats.Msg, last uint64, cause string) (uint64, error) {
+	if m.Header == nil {
+		m.Header = nats.Header{}
+	}
+	if cause != "" {
+		m.Header.Set(causeHeader, cause)
+	}
+	ack, err := s.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(last))
+	var api *jetstream.APIError
+	switch {
+	case err == nil:
+		return ack.Sequence, nil
+	case errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
+		return 0, errMoved
+	}
+	return 0, fmt.Errorf("write %s: %w: %w", strings.TrimPrefix(m.Subject, bucketSubject), registry.ErrUnavailable, err)
+}
+
+// lastOf returns the sequence of a key's last message, zero if it has none.
+func (s *store) lastOf(ctx context.Context, key string) (uint64, error) {
+	stream, err := s.js.Stream(ctx, bucketStream)
+	if err != nil {
+		return 0, fmt.Errorf("open the bucket: %w", err)
+	}
+	m, err := stream.GetLastMsgForSubject(ctx, bucketSubject+key)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read %s: %w", key, err)
+	}
+	return m.Sequence, nil
+}
+
+// A position is where the bucket's stream stands, and which life of it.
+type position struct {
+	last    uint64
+	created time.Time
+	empty   bool
+}
+
+func (s *store) position(ctx context.Context) (position, error) {
+	stream, err := s.js.Stream(ctx, bucketStream)
+	if err != nil {
+		return position{}, fmt.Errorf("open the bucket: %w", err)
+	}
+	info := stream.CachedInfo()
+	return position{last: info.State.LastSeq, created: info.Created, empty: info.State.Msgs == 0}, nil
+}
+
+// replay calls each for everything the bucket holds, history and deletions
+// too, in order, up to where the bucket stood when it was asked.
+func (s *store) replay(ctx context.Context, each func(entry)) (position, error) {
+	pos, err := s.position(ctx)
+	if err != nil || pos.empty {
+		return pos, err
+	}
+	consumer, err := s.js.OrderedConsumer(ctx, bucketStream, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy})
+	if err != nil {
+		return pos, fmt.Errorf("read the bucket: %w", err)
+	}
+	messages, err := consumer.Messages()
+	if err != nil {
+		return pos, fmt.Errorf("read the bucket: %w", err)
+	}
+	defer messages.Stop()
+	stop := context.AfterFunc(ctx, messages.Stop)
+	defer stop()
+	for {
+		m, err := messages.Next()
+		if err != nil {
+			return pos, fmt.Errorf("read the bucket: %w", errors.Join(ctx.Err(), err))
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return pos, fmt.Errorf("read the bucket: %w", err)
+		}
+		each(newEntry(strings.TrimPrefix(m.Subject(), bucketSubject), m.Headers(), m.Data(), meta.Sequence.Stream, meta.Timestamp))
+		if meta.NumPending == 0 || meta.Sequence.Stream >= pos.last {
+			return pos, nil
+		}
+	}
+}
+
+// follow calls hear for every entry that is stored from now on.
+func (s *store) follow(hear func(entry)) (*nats.Subscription, error) {
+	sub, err := s.nc.Subscribe(provision.RegistryChanges+".>", func(m *nats.Msg) {
+		if e, ok := republished(m); ok {
+			hear(e)
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("follow the bucket: %w", err)
+	}
+	// The bucket can burst far beyond the defaults; what is lost all the same
+	// shows as a gap in the sequences.
+	return sub, sub.SetPendingLimits(1<<20, 1<<28)
+}
+
+// republished reads what the server sends after it has stored an entry. A
+// message without the server's own headers is nobody's truth.
+func republished(m *nats.Msg) (entry, bool) {
+	key, ok := strings.CutPrefix(m.Subject, provision.RegistryChanges+".")
+	seq, err := strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64)
+	if !ok || err != nil || m.Header.Get(jetstream.StreamHeader) != bucketStream {
+		return entry{}, false
+	}
+	at, err := time.Parse(time.RFC3339Nano, m.Header.Get(jetstream.TimeStampHeaer))
+	if err != nil {
+		at = time.Now()
+	}
+	return newEntry(key, m.Header, m.Data, seq, at), true
+}
+
+func newEntry(key string, header nats.Header, value []byte, seq uint64, at time.Time) entry {
+	op := header.Get(kvOperation)
+	return entry{
+		key: key, value: value, seq: seq, at: at.UTC(),
+		deleted: op == "DEL" || op == "PURGE" || header.Get("Nats-Marker-Reason") != "",
+		cause:   header.Get(causeHeader),
+	}
+}

@@ -1,0 +1,113 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"fairlead.dev/registry"
+	"fairlead.dev/sidecar/problem"
+)
+
+// A view is what is known of a realm or a service, and where from: "live" is
+// Atlas's own answer, "table" what this process held while Atlas was away.
+type view struct {
+	registry.Snapshot
+	Source string `json:"source"`
+}
+
+// view asks Atlas, so that a caller reads what it has just written; while
+// Atlas is away, the table that is followed anyway stands in.
+func (b *Bridge) view(ctx context.Context, interest registry.Interest) (view, error) {
+	snapshot, err := b.opts.Source.Snapshot(ctx, interest)
+	switch {
+	case err == nil:
+		snapshot.Realm = interest.Realm
+		return view{snapshot, "live"}, nil
+	case errors.Is(err, registry.ErrNoSuchService):
+		return view{registry.Snapshot{Realm: interest.Realm}, "live"}, nil
+	}
+	if table := b.feeds.table(interest.Realm); table != nil {
+		return view{snapshotOf(table, interest.Service), "table"}, nil
+	}
+	return view{}, err
+}
+
+// snapshotOf returns what a table has, of one service if it is named.
+func snapshotOf(table *registry.Table, service string) registry.Snapshot {
+	s := registry.Snapshot{Revision: table.Revision, Realm: table.Realm, Services: []registry.ServiceSnapshot{}}
+	for one := range table.Services() {
+		if service == "" || service == one.Name {
+			s.Services = append(s.Services, registry.ServiceSnapshot{Name: one.Name, Revision: one.Revision, Instances: one.Instances})
+		}
+	}
+	return s
+}
+
+// summary is one service in the list of all.
+type summary struct {
+	Service   string `json:"service"`
+	Revision  uint64 `json:"revision"`
+	Instances int    `json:"instances"`
+	// Usable counts the instances that may get requests, Passing those among
+	// them that are well.
+	Usable  int `json:"usable"`
+	Passing int `json:"passing"`
+}
+
+func summarize(s registry.ServiceSnapshot) summary {
+	sum := summary{Service: s.Name, Revision: s.Revision, Instances: len(s.Instances)}
+	for _, in := range s.Instances {
+		if !in.Usable() {
+			continue
+		}
+		sum.Usable++
+		if in.Status == registry.Passing {
+			sum.Passing++
+		}
+	}
+	return sum
+}
+
+// listServices answers with all services of a realm.
+func (b *Bridge) listServices(w http.ResponseWriter, r request) error {
+	v, err := b.view(r.Context(), registry.Interest{Realm: r.key.Realm})
+	if err != nil {
+		return err
+	}
+	answer := struct {
+		Realm    string            `json:"realm"`
+		Revision registry.Revision `json:"revision"`
+		Source   string            `json:"source"`
+		Services []summary         `json:"services"`
+	}{r.key.Realm, v.Revision, v.Source, make([]summary, 0, len(v.Services))}
+	for _, s := range v.Services {
+		answer.Services = append(answer.Services, summarize(s))
+	}
+	return writeAsOf(w, r, v.Revision, answer)
+}
+
+// showService answers with every instance of a service.
+func (b *Bridge) showService(w http.ResponseWriter, r request) error {
+	v, err := b.view(r.Context(), registry.Interest{Realm: r.key.Realm, Service: r.key.Service})
+	if err != nil {
+		return err
+	}
+	for _, s := range v.Services {
+		if s.Name == r.key.Service && len(s.Instances) > 0 {
+			return writeAsOf(w, r, v.Revision, serviceAnswer(v, s))
+		}
+	}
+	return problem.New(http.StatusNotFound, "no-such-service", fmt.Sprintf("service: no instance of %s is registered in %s", r.key.Service, r.key.Realm))
+}
+
+func serviceAnswer(v view, s registry.ServiceSnapshot) any {
+	return struct {
+		Realm     string              `json:"realm"`
+		Service   string              `json:"service"`
+		Revision  registry.Revision   `json:"revision"`
+		Source    string              `json:"source"`
+		Instances []registry.Instance `json:"instances"`
+	}{v.Realm, s.Name, v.Revision, v.Source, s.Instances}
+}
