@@ -144,11 +144,23 @@ func (c *Conn) Close() {
 			c.nc.Close()
 		}
 	})
+	if c.closedWithin(drainTimeout + time.Second) {
+		return
+	}
+	c.nc.Close()
+	if !c.closedWithin(time.Second) {
+		c.log.Warn("bus connection closed while a handler was still busy", "url", c.url)
+	}
+}
+
+func (c *Conn) closedWithin(bound time.Duration) bool {
+	timer := time.NewTimer(bound)
+	defer timer.Stop()
 	select {
 	case <-c.closed:
-	case <-time.After(drainTimeout + time.Second):
-		c.nc.Close()
-		<-c.closed
+		return true
+	case <-timer.C:
+		return false
 	}
 }
 

@@ -76,6 +76,7 @@ func eventAttributes(e event.Event) (map[string]string, error) {
 	if !e.Time().IsZero() {
 		attributes["time"] = types.FormatTime(e.Time())
 	}
+	maps.DeleteFunc(attributes, func(_, value string) bool { return value == "" })
 	for name, value := range e.Extensions() {
 		text, err := types.Format(value)
 		if err != nil {
@@ -83,7 +84,6 @@ func eventAttributes(e event.Event) (map[string]string, error) {
 		}
 		attributes[name] = text
 	}
-	maps.DeleteFunc(attributes, func(_, value string) bool { return value == "" })
 	return attributes, nil
 }
 

@@ -35,6 +35,7 @@ func TestAccounts(t *testing.T) {
 	servers := map[string]func(*testing.T) realm{"embedded": embeddedRealm, "deployment": deployedRealm}
 	behaviours := map[string]func(*testing.T, realm){
 		"request tells who asks":               requestTellsWhoAsks,
+		"requester cannot lie about itself":    requesterCannotLie,
 		"answer in many parts":                 answerInManyParts,
 		"events are acknowledged and fed back": eventsAreFedBack,
 		"routes and digests reach clients":     routesReachClients,
@@ -44,6 +45,7 @@ func TestAccounts(t *testing.T) {
 		"clients publish no answers":           clientsPublishNoAnswers,
 		"clients hear no requests":             clientsHearNoRequests,
 		"reply subjects write nothing":         replySubjectsWriteNothing,
+		"reflected answers are bare":           reflectedAnswersAreBare,
 		"headers of a client do no harm":       headersDoNoHarm,
 	}
 	for name, newRealm := range servers {
@@ -94,7 +96,7 @@ type requester struct {
 	Account string `json:"acc"`
 	User    string `json:"user"`
 	ID      uint64 `json:"id"`
-	Server  string `json:"svr"`
+	Server  string `json:"server"`
 }
 
 func requestTellsWhoAsks(t *testing.T, r realm) {
@@ -112,6 +114,27 @@ func requestTellsWhoAsks(t *testing.T, r realm) {
 		id, _ := r.app.GetClientID()
 		if want := (requester{"APP", "app", id, r.app.ConnectedServerName()}); who != want {
 			t.Errorf("%s: asked by %+v, expected %+v", verb, who, want)
+		}
+	}
+}
+
+// The server's word replaces what the client wrote, however often it did. A
+// duplicate in another case stays, which is why readers take the exact name.
+func requesterCannotLie(t *testing.T, r realm) {
+	const header = "Nats-Request-Info"
+	subject := "atlas.v1.register.local.identity.liar"
+	respond(t, r, subject, func(msg *nats.Msg) []byte { return []byte(strings.Join(msg.Header[header], "\n")) })
+	msg := nats.NewMsg(subject)
+	msg.Header[header] = []string{`{"acc":"ATLAS"}`, `{"acc":"SYS"}`}
+	msg.Header["nats-request-info"] = []string{`{"acc":"ATLAS"}`}
+	reply, err := r.app.RequestMsg(msg, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range strings.Split(string(reply.Data), "\n") {
+		var who requester
+		if err := json.Unmarshal([]byte(line), &who); err != nil || who.Account != "APP" {
+			t.Errorf("value %d: %s (%v), expected account APP", i, line, err)
 		}
 	}
 }
@@ -170,6 +193,9 @@ func eventsAreFedBack(t *testing.T, r realm) {
 	msg := next(t, feed)
 	if msg.Subject != "feed.v1.local.identity.deploy.started" || msg.Header.Get("ce-id") != "fed-back" {
 		t.Errorf("fed back on %s: %v", msg.Subject, msg.Header)
+	}
+	if msg.Header.Get("Nats-Request-Info") != "" {
+		t.Error("the feed tells everybody who published")
 	}
 }
 
@@ -232,12 +258,16 @@ func closedConnectionIsAdvised(t *testing.T, r realm) {
 }
 
 func clientsHaveNoJetStream(t *testing.T, r realm) {
-	for _, subject := range []string{
-		"$JS.API.INFO", "$JS.API.STREAM.INFO.KV_atlas", "$JS.API.STREAM.DELETE.KV_atlas",
-		"$JS.API.DIRECT.GET.KV_atlas", "$KV.atlas.hosts.local.identity.a", "atlas.internal.kv.x",
-	} {
+	for _, subject := range []string{"$JS.API.DIRECT.GET.KV_atlas", "$KV.atlas.hosts.local.identity.a", "atlas.internal.kv.x"} {
 		if _, err := r.app.Request(subject, []byte("{}"), patience); !errors.Is(err, nats.ErrNoResponders) {
 			t.Errorf("%s: got %v, expected no responders", subject, err)
+		}
+	}
+	// These the server answers in every account, about that account.
+	for _, subject := range []string{"$JS.API.INFO", "$JS.API.STREAM.INFO.KV_atlas", "$JS.API.STREAM.DELETE.KV_atlas"} {
+		reply, err := r.app.Request(subject, nil, patience)
+		if err != nil || !strings.Contains(string(reply.Data), "JetStream not enabled for account") {
+			t.Errorf("%s: %v, %v, expected it to be off for the account", subject, reply, err)
 		}
 	}
 	assertEmpty(t, r)
@@ -256,13 +286,14 @@ func assertEmpty(t *testing.T, r realm) {
 
 func clientsPublishNoAnswers(t *testing.T, r realm) {
 	for _, subject := range []string{"atlas.v1.routes.local.identity", "atlas.v1.digest.local", "feed.v1.local.identity.x"} {
+		app := connect(t, bus.Options{URL: r.url})
 		violations := make(chan error, 1)
-		r.app.SetErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { violations <- err })
+		app.SetErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { violations <- err })
 		heard := listen(t, r.app, subject)
-		if err := r.app.Publish(subject, []byte("forged")); err != nil {
+		if err := app.Publish(subject, []byte("forged")); err != nil {
 			t.Fatal(err)
 		}
-		flush(t, r.app)
+		flush(t, app)
 		select {
 		case err := <-violations:
 			if !errors.Is(err, nats.ErrPermissionViolation) {
@@ -359,6 +390,27 @@ func trickEventAck(t *testing.T, r realm) {
 	}
 	if _, err := r.app.Request("events.v1.local.trick.last", []byte("{}"), patience); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// What accounts cannot stop: a client may have the answer to its request
+// delivered, within its own account, on a subject that it may not publish to.
+// Such an answer has no headers, by which listeners tell it from a real change.
+func reflectedAnswersAreBare(t *testing.T, r realm) {
+	respond(t, r, "atlas.v1.register.local.mirror", func(*nats.Msg) []byte { return []byte("answer") })
+	asker := connect(t, bus.Options{URL: r.url})
+	for _, reply := range []string{"atlas.v1.routes.local.identity", "atlas.v1.digest.local", "feed.v1.local.identity.x"} {
+		sub := listen(t, r.app, reply)
+		msg := nats.NewMsg("atlas.v1.register.local.mirror")
+		msg.Reply = reply
+		msg.Header.Set("Nats-Stream", "EVENTS")
+		if err := asker.PublishMsg(msg); err != nil {
+			t.Fatal(err)
+		}
+		if got := next(t, sub); len(got.Header) != 0 {
+			t.Errorf("%s: reflected with headers %v", reply, got.Header)
+		}
+		_ = sub.Unsubscribe()
 	}
 }
 

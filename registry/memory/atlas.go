@@ -20,7 +20,7 @@ func (r *Registry) Register(ctx context.Context, k registry.Key, reg registry.Re
 		return registry.Lease{}, err
 	}
 	s := r.slot(k)
-	if r.conflicts(s, reg) {
+	if r.conflicts(s, reg, incarnation) {
 		return registry.Lease{}, fmt.Errorf("%w: %s is held by %s, refused %s", registry.ErrConflict, k, s.record.Registration.Endpoint(), reg.Endpoint())
 	}
 	r.enter(s, reg, incarnation)
@@ -42,8 +42,10 @@ func (r *Registry) ready(ctx context.Context) error {
 	return r.available()
 }
 
-func (r *Registry) conflicts(s *slot, reg registry.Registration) bool {
-	if !s.leaseHolds(r.ttl) || s.record.Registration.SameEndpoint(reg) {
+// conflicts tells whether somebody else holds the key. The same life may move
+// to another endpoint.
+func (r *Registry) conflicts(s *slot, reg registry.Registration, incarnation string) bool {
+	if !s.leaseHolds(r.ttl) || s.record.Registration.SameEndpoint(reg) || s.record.Incarnation == incarnation {
 		return false
 	}
 	return r.answers == nil || r.answers(s.record.Registration.Endpoint())

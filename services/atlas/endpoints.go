@@ -37,8 +37,9 @@ type request struct {
 }
 
 // serve registers the endpoints as a NATS micro service, so that `nats micro
-// ls`, `info` and `stats` know them.
-func (n *Node) serve(ctx context.Context) error {
+// ls`, `info` and `stats` know them. They answer until ctx ends; starting
+// bounds the registration.
+func (n *Node) serve(ctx, starting context.Context) error {
 	service, err := micro.AddService(n.nc, micro.Config{
 		Name: "atlas", Version: serviceVersion, Description: "Fairlead's registry",
 	})
@@ -53,11 +54,17 @@ func (n *Node) serve(ctx context.Context) error {
 			// Every node hears every heartbeat: each keeps leases of its own.
 			opts = append(opts, micro.WithEndpointQueueGroupDisabled())
 		}
-		if err := service.AddEndpoint(verb, n.answer(ctx, room, handle), opts...); err != nil {
+		if err := service.AddEndpoint(verb, n.answer(ctx, room, verb, handle), opts...); err != nil {
 			return fmt.Errorf("serve %s: %w", verb, err)
 		}
 	}
-	return n.serveReads(ctx, service)
+	if err := n.serveReads(ctx, service); err != nil {
+		return err
+	}
+	// The server knows the subscriptions once it has answered this.
+	bounded, cancel := context.WithTimeout(starting, writeTimeout)
+	defer cancel()
+	return n.nc.FlushWithContext(bounded)
 }
 
 func (n *Node) handlers() map[string]handler {
@@ -73,7 +80,7 @@ func (n *Node) handlers() map[string]handler {
 
 // answer runs a handler in a goroutine of its own, because a write waits for
 // the disk and the next request should wait with it, not for it.
-func (n *Node) answer(ctx context.Context, room *semaphore.Weighted, handle handler) micro.Handler {
+func (n *Node) answer(ctx context.Context, room *semaphore.Weighted, verb string, handle handler) micro.Handler {
 	return micro.HandlerFunc(func(m micro.Request) {
 		if room.Acquire(ctx, 1) != nil {
 			return
@@ -83,9 +90,17 @@ func (n *Node) answer(ctx context.Context, room *semaphore.Weighted, handle hand
 			ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 			defer cancel()
 			body, err := n.handle(ctx, m, handle)
+			n.meters.counted(ctx, verb, codeOf(err))
 			n.respond(m, body, err)
 		})
 	})
+}
+
+func codeOf(err error) string {
+	if err == nil {
+		return "ok"
+	}
+	return protocol.NewProblem(err).Code
 }
 
 func (n *Node) handle(ctx context.Context, m micro.Request, handle handler) (any, error) {

@@ -173,6 +173,7 @@ func (s *state) evict(ctx context.Context, k registry.Key, judged uint64, cause 
 			s.node.log.Warn("eviction not carried out", "instance", k.String(), "cause", cause, "error", err)
 			return
 		}
+		s.node.meters.evictions.Add(ctx, 1)
 		s.node.log.Info("instance evicted", "instance", k.String(), "cause", cause)
 	})
 }

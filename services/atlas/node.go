@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/metric"
 
 	"fairlead.dev/bus"
 	"fairlead.dev/bus/provision"
@@ -32,6 +33,8 @@ type Options struct {
 	// Provision is how streams and buckets are made.
 	Provision provision.Options
 	Logger    *slog.Logger
+	// Meter gets the node's metrics; nil records nothing.
+	Meter metric.Meter
 }
 
 func (o Options) withDefaults() Options {
@@ -60,6 +63,7 @@ type Node struct {
 	prober *prober
 	events *eventLog
 	packed snapshotCache
+	meters meters
 
 	entries  chan entry
 	commands chan func(*state)
@@ -101,6 +105,9 @@ func Start(ctx context.Context, opts Options) (*Node, error) {
 func (n *Node) start(ctx context.Context) error {
 	running, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
+	if err := n.measure(n.opts.Meter); err != nil {
+		return err
+	}
 	if err := provision.Ensure(ctx, n.store.js, n.opts.Provision); err != nil {
 		return err
 	}
@@ -123,7 +130,7 @@ func (n *Node) start(ctx context.Context) error {
 	if err := n.watchConnections(running); err != nil {
 		return err
 	}
-	return n.serve(running)
+	return n.serve(running, ctx)
 }
 
 func (n *Node) offer(ctx context.Context, e entry) {

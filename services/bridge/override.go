@@ -20,7 +20,7 @@ type overrideAnswer struct {
 // not be registered.
 func override[T any](decode func([]byte) (T, error), set func(context.Context, registry.Key, *T) (registry.Revision, error)) map[string]handler {
 	return map[string]handler{
-		http.MethodPut: func(w http.ResponseWriter, r request) error {
+		http.MethodPut: bounded(func(w http.ResponseWriter, r request) error {
 			body, err := readBody(w, r.Request)
 			if err != nil {
 				return err
@@ -35,14 +35,14 @@ func override[T any](decode func([]byte) (T, error), set func(context.Context, r
 			}
 			w.Header().Set("ETag", etag(revision))
 			return writeJSON(w, http.StatusOK, overrideAnswer{r.key, revision, value})
-		},
-		http.MethodDelete: func(w http.ResponseWriter, r request) error {
+		}),
+		http.MethodDelete: bounded(func(w http.ResponseWriter, r request) error {
 			if _, err := set(r.Context(), r.key, nil); err != nil {
 				return err
 			}
 			w.WriteHeader(http.StatusNoContent)
 			return nil
-		},
+		}),
 	}
 }
 

@@ -29,20 +29,9 @@ func (b *Bridge) view(ctx context.Context, interest registry.Interest) (view, er
 		return view{registry.Snapshot{Realm: interest.Realm}, "live"}, nil
 	}
 	if table := b.feeds.table(interest.Realm); table != nil {
-		return view{snapshotOf(table, interest.Service), "table"}, nil
+		return view{table.Snapshot(interest), "table"}, nil
 	}
 	return view{}, err
-}
-
-// snapshotOf returns what a table has, of one service if it is named.
-func snapshotOf(table *registry.Table, service string) registry.Snapshot {
-	s := registry.Snapshot{Revision: table.Revision, Realm: table.Realm, Services: []registry.ServiceSnapshot{}}
-	for one := range table.Services() {
-		if service == "" || service == one.Name {
-			s.Services = append(s.Services, registry.ServiceSnapshot{Name: one.Name, Revision: one.Revision, Instances: one.Instances})
-		}
-	}
-	return s
 }
 
 // summary is one service in the list of all.

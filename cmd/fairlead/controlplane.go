@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fairlead.dev/bus"
+	"fairlead.dev/bus/embedded"
+	"fairlead.dev/connect"
+	"fairlead.dev/registry"
+	"fairlead.dev/registry/follow"
+	"fairlead.dev/services/atlas"
+	"fairlead.dev/services/bridge"
+	"fairlead.dev/sidecar/builtin"
+	"fairlead.dev/smartclient"
+)
+
+// stopWithin bounds the orderly end of each part of a process.
+const stopWithin = 15 * time.Second
+
+// controlPlaneFlags are those of `up` and `server`.
+type controlPlaneFlags struct {
+	data          string
+	natsAddr      string
+	httpAddr      string
+	readyFile     string
+	atlasUser     string
+	atlasPassword string
+}
+
+func (f *controlPlaneFlags) add(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringVar(&f.data, "data", stateDir(), "directory of the registry's data")
+	flags.StringVar(&f.natsAddr, "nats-addr", "127.0.0.1:4222", "where the bus listens; port 0 picks one")
+	flags.StringVar(&f.httpAddr, "http-addr", "127.0.0.1:4300", "where the HTTP bridge listens; port 0 picks one")
+	flags.StringVar(&f.readyFile, "ready-file", "", "file that gets the addresses as JSON once everything answers")
+}
+
+func (f *controlPlaneFlags) addExternal(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringVar(&f.atlasUser, "atlas-user", "atlas", "user of account ATLAS, on a bus of your own (--nats-url)")
+	flags.StringVar(&f.atlasPassword, "atlas-password", "", "its password; better given in FAIRLEAD_ATLAS_PASSWORD")
+}
+
+// A stack undoes what was started, in reverse.
+type stack []func(context.Context) error
+
+func (s *stack) push(f func(context.Context) error) { *s = append(*s, f) }
+
+func (s *stack) unwind() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	var errs []error
+	for i := len(*s) - 1; i >= 0; i-- {
+		errs = append(errs, (*s)[i](ctx))
+	}
+	*s = nil
+	return errors.Join(errs...)
+}
+
+// A controlPlane is the bus (unless it is somebody else's), Atlas and the
+// bridge.
+type controlPlane struct {
+	set     *settings
+	log     *slog.Logger
+	metrics *metrics
+	started stack
+
+	natsURL  string
+	listener net.Listener
+	session  *connect.Session
+	bridge   *bridge.Bridge
+}
+
+// startControlPlane returns once Atlas answers. What it started is undone by
+// stop, also after an error.
+func startControlPlane(ctx context.Context, set *settings, f *controlPlaneFlags) (*controlPlane, error) {
+	c := &controlPlane{set: set, log: set.logger()}
+	if err := c.start(ctx, f); err != nil {
+		return nil, errors.Join(err, c.stop())
+	}
+	return c, nil
+}
+
+func (c *controlPlane) start(ctx context.Context, f *controlPlaneFlags) (err error) {
+	if err := loopbackOnly("http-addr", f.httpAddr); err != nil {
+		return err
+	}
+	if c.metrics, err = newMetrics(); err != nil {
+		return err
+	}
+	// The listener first: a taken port should cost nothing but a message.
+	if c.listener, err = listen("http-addr", f.httpAddr); err != nil {
+		return err
+	}
+	c.started.push(func(context.Context) error { closeQuietly(c.listener); return nil })
+	app, control, err := c.startBus(ctx, f)
+	if err != nil {
+		return err
+	}
+	if err := c.startAtlas(ctx, control); err != nil {
+		return err
+	}
+	if err := c.openSession(ctx, app); err != nil {
+		return err
+	}
+	return c.createBridge()
+}
+
+// startBus returns how programs and how Atlas connect.
+func (c *controlPlane) startBus(ctx context.Context, f *controlPlaneFlags) (app connect.Options, control bus.Options, err error) {
+	if c.set.natsURL != "" {
+		c.natsURL = c.set.natsURL
+		control = bus.Options{URL: c.natsURL, User: f.atlasUser, Password: f.atlasPassword}
+		return connect.Options{NATSURL: c.natsURL}, control, nil
+	}
+	if err := loopbackOnly("nats-addr", f.natsAddr); err != nil {
+		return app, control, err
+	}
+	host, port, err := splitAddress("nats-addr", f.natsAddr)
+	if err != nil {
+		return app, control, err
+	}
+	server, err := embedded.Start(ctx, embedded.Options{DataDir: f.data, Host: host, Port: port, Logger: c.log})
+	switch {
+	case errors.Is(err, embedded.ErrInUse):
+		return app, control, fmt.Errorf("--data: %w", err)
+	case err != nil:
+		return app, control, fmt.Errorf("--nats-addr: %w", err)
+	}
+	c.started.push(server.Stop)
+	c.natsURL = server.ClientURL()
+	return connect.Options{InProcess: server}, server.AtlasOptions(), nil
+}
+
+func (c *controlPlane) startAtlas(ctx context.Context, opts bus.Options) error {
+	opts.Name, opts.Logger, opts.FailFast = "atlas", c.log, true
+	conn, err := bus.Connect(ctx, opts)
+	if err != nil {
+		return err
+	}
+	c.started.push(func(context.Context) error { conn.Close(); return nil })
+	node, err := atlas.Start(ctx, atlas.Options{Conn: conn, Logger: c.log, Meter: c.metrics.meter()})
+	if err != nil {
+		return err
+	}
+	c.started.push(node.Stop)
+	return nil
+}
+
+func (c *controlPlane) openSession(ctx context.Context, opts connect.Options) (err error) {
+	opts.Realm, opts.Name, opts.WholeRealm, opts.Via, opts.Logger = c.set.realm, "fairlead", true, "bridge", c.log
+	if c.session, err = connect.Open(ctx, opts); err != nil {
+		return err
+	}
+	c.started.push(c.session.Close)
+	return c.session.Table().Ready(ctx)
+}
+
+func (c *controlPlane) createBridge() error {
+	forwarder, err := builtin.NewForwarder(smartclient.NewTransport(smartclient.Options{
+		Realm: c.set.realm, Resolver: c.session.Table(), Retry: smartclient.RetryUnsent, Logger: c.log,
+	}), builtin.ForwarderOptions{Logger: c.log, Meter: c.metrics.meter()})
+	if err != nil {
+		return err
+	}
+	c.bridge, err = bridge.New(bridge.Options{
+		Atlas: c.session.Atlas(), Source: c.session.Atlas(), Follow: c.follow,
+		Forwarder: forwarder, Realm: c.set.realm, Metrics: c.metrics.handler(), Logger: c.log,
+	})
+	return err
+}
+
+// follow follows the bridge's own realm by the session's table, and others by
+// followers of their own.
+func (c *controlPlane) follow(realm string) (registry.Watcher, func(), error) {
+	if realm == c.set.realm {
+		return c.session.Table(), func() {}, nil
+	}
+	f := follow.New(follow.Options{Source: c.session.Atlas(), Realm: realm, WholeRealm: true, Logger: c.log})
+	f.Start()
+	return f, f.Close, nil
+}
+
+// run serves the bridge until ctx ends.
+func (c *controlPlane) run(ctx context.Context) error { return c.bridge.Run(ctx, c.listener) }
+
+func (c *controlPlane) stop() error { return c.started.unwind() }
+
+func closeQuietly(l net.Listener) { _ = l.Close() }

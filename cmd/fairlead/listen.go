@@ -1,0 +1,104 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// listen opens a flag's address. Errors name the flag, so that who finds a
+// port taken knows what to change.
+func listen(flag, address string) (net.Listener, error) {
+	if _, _, err := splitAddress(flag, address); err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("--%s: %w", flag, err)
+	}
+	return l, nil
+}
+
+// splitAddress reads "host:port"; port 0 picks a free one.
+func splitAddress(flag, address string) (host string, port int, err error) {
+	host, text, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", 0, usagef("--%s: must be HOST:PORT, got %q", flag, address)
+	}
+	port, err = strconv.Atoi(text)
+	if err != nil || port < 0 || port > 65535 {
+		return "", 0, usagef("--%s: port must be between 0 and 65535, got %q", flag, text)
+	}
+	return host, port, nil
+}
+
+// loopbackOnly refuses to offer to the network what asks nobody for
+// credentials.
+func loopbackOnly(flag, address string) error {
+	host, _, err := splitAddress(flag, address)
+	if err != nil {
+		return err
+	}
+	if ip, err := netip.ParseAddr(host); host == "localhost" || err == nil && ip.IsLoopback() {
+		return nil
+	}
+	return usagef("--%s: must be a loopback address, got %q: connections are neither encrypted nor authenticated", flag, address)
+}
+
+// ready is what --ready-file says once everything answers.
+type ready struct {
+	NATS    string `json:"nats,omitempty"`
+	HTTP    string `json:"http,omitempty"`
+	Sidecar string `json:"sidecar,omitempty"`
+	PID     int    `json:"pid"`
+}
+
+func newReady(nats, http, sidecar string) ready {
+	return ready{NATS: nats, HTTP: http, Sidecar: sidecar, PID: os.Getpid()}
+}
+
+// remove takes the file away when the addresses are no longer true.
+func (r ready) remove(file string) error {
+	if file == "" {
+		return nil
+	}
+	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("--ready-file: %w", err)
+	}
+	return nil
+}
+
+// write replaces the file at once, so that nobody reads half of it.
+func (r ready) write(file string) error {
+	if file == "" {
+		return nil
+	}
+	data, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("--ready-file: %w", err)
+	}
+	part, err := os.CreateTemp(filepath.Dir(file), ".ready-*")
+	if err != nil {
+		return fmt.Errorf("--ready-file: %w", err)
+	}
+	_, err = part.Write(append(data, '\n'))
+	if closeErr := part.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Rename(part.Name(), file)
+	}
+	if err != nil {
+		_ = os.Remove(part.Name())
+		return fmt.Errorf("--ready-file: %w", err)
+	}
+	return nil
+}
+
+func httpURL(l net.Listener) string { return "http://" + l.Addr().String() }

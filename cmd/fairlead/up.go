@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+)
+
+// newUpCommand runs everything in one process: for a developer's machine, and
+// for a realm that fits on one.
+func newUpCommand(set *settings) *cobra.Command {
+	var f controlPlaneFlags
+	var sidecarAddr string
+	c := &cobra.Command{
+		Use:   "up",
+		Short: "Run the bus, Atlas, the bridge and the sidecar in one process",
+		Example: `  fairlead up
+  fairlead up --data /tmp/realm --nats-addr 127.0.0.1:0 --ready-file /tmp/ready.json`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			// --nats-url names a bus to use; this command makes its own.
+			set.natsURL = ""
+			return up(c.Context(), set, &f, sidecarAddr)
+		},
+	}
+	f.add(c)
+	c.Flags().StringVar(&sidecarAddr, "sidecar-addr", "127.0.0.1:4000", "where the sidecar listens; port 0 picks one")
+	return c
+}
+
+func up(ctx context.Context, set *settings, f *controlPlaneFlags, sidecarAddr string) (err error) {
+	began := time.Now()
+	if err := loopbackOnly("sidecar-addr", sidecarAddr); err != nil {
+		return err
+	}
+	listener, err := listen("sidecar-addr", sidecarAddr)
+	if err != nil {
+		return err
+	}
+	defer closeQuietly(listener)
+	control, err := startControlPlane(ctx, set, f)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, control.stop()) }()
+	car, err := newSidecar(set, control.session, listener, control.metrics)
+	if err != nil {
+		return err
+	}
+	r := newReady(control.natsURL, httpURL(control.listener), httpURL(listener))
+	return runReady(ctx, set, f.readyFile, r, began, control.run, car.Run)
+}
+
+// runReady runs the parts until ctx ends or one of them fails, and tells once
+// they answer where they are.
+func runReady(ctx context.Context, set *settings, file string, r ready, began time.Time, parts ...func(context.Context) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, run := range parts {
+		group.Go(func() error { return run(ctx) })
+	}
+	group.Go(func() error {
+		// Listeners are open, so whoever connects now is served.
+		if err := r.write(file); err != nil {
+			return err
+		}
+		return announce(set, r, time.Since(began))
+	})
+	err := group.Wait()
+	return errors.Join(err, r.remove(file))
+}
+
+func announce(set *settings, r ready, took time.Duration) error {
+	if set.json() {
+		return json.NewEncoder(set.out).Encode(r)
+	}
+	fmt.Fprintf(set.out, "Fairlead is up in realm %s (%.2f s)\n", set.realm, took.Seconds())
+	for _, line := range []struct{ name, address string }{{"bus", r.NATS}, {"http", r.HTTP}, {"sidecar", r.Sidecar}} {
+		if line.address != "" {
+			fmt.Fprintf(set.out, "  %-8s %s\n", line.name, line.address)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package atlasclient
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"fairlead.dev/registry"
+	"fairlead.dev/registry/protocol"
+)
+
+// Register implements [registry.Atlas].
+func (c *Client) Register(ctx context.Context, k registry.Key, r registry.Registration, incarnation string) (registry.Lease, error) {
+	reply, err := ask[protocol.LeaseReply](ctx, c, protocol.Register, k, protocol.RegisterRequest{
+		Registration: r.WithDefaults(), Incarnation: incarnation, Via: c.via,
+	})
+	return reply.Lease(), err
+}
+
+// Heartbeat implements [registry.Atlas].
+func (c *Client) Heartbeat(ctx context.Context, k registry.Key, beat registry.Heartbeat) error {
+	_, err := ask[struct{}](ctx, c, protocol.Heartbeat, k, messageOf(beat))
+	return err
+}
+
+// Beat implements [registry.Beater]. Without a connection it fails with
+// [registry.ErrUnavailable].
+func (c *Client) Beat(k registry.Key, beat registry.Heartbeat) error {
+	if err := k.Validate(); err != nil {
+		return err
+	}
+	data, err := json.Marshal(messageOf(beat))
+	if err != nil {
+		return fmt.Errorf("heartbeat %s: %w", k, err)
+	}
+	if err := c.conn.NATS().Publish(protocol.Subject(protocol.Heartbeat, k), data); err != nil {
+		return fmt.Errorf("heartbeat %s: %w", k, unavailable(err))
+	}
+	return nil
+}
+
+func messageOf(b registry.Heartbeat) protocol.HeartbeatMessage {
+	return protocol.HeartbeatMessage{
+		Incarnation: b.Incarnation, Token: b.Token,
+		Status: b.Status, InFlight: b.InFlight, Load: b.Load,
+	}
+}
+
+// Deregister implements [registry.Atlas].
+func (c *Client) Deregister(ctx context.Context, k registry.Key, incarnation, token string) error {
+	_, err := ask[struct{}](ctx, c, protocol.Deregister, k, protocol.DeregisterRequest{Incarnation: incarnation, Token: token})
+	return err
+}
+
+// SetFlag implements [registry.Atlas].
+func (c *Client) SetFlag(ctx context.Context, k registry.Key, flag *registry.Flag) (registry.Revision, error) {
+	return c.override(ctx, protocol.Flag, k, protocol.FlagRequest{Flag: flag})
+}
+
+// SetWeight implements [registry.Atlas].
+func (c *Client) SetWeight(ctx context.Context, k registry.Key, weight *registry.Weight) (registry.Revision, error) {
+	return c.override(ctx, protocol.Weight, k, protocol.WeightRequest{Weight: weight})
+}
+
+// SetDrain implements [registry.Atlas].
+func (c *Client) SetDrain(ctx context.Context, k registry.Key, drain *registry.Drain) (registry.Revision, error) {
+	return c.override(ctx, protocol.Drain, k, protocol.DrainRequest{Drain: drain})
+}
+
+func (c *Client) override(ctx context.Context, verb string, k registry.Key, body any) (registry.Revision, error) {
+	reply, err := ask[protocol.RevisionReply](ctx, c, verb, k, body)
+	return reply.Revision, err
+}
+
+// Status asks how the registry itself stands.
+func (c *Client) Status(ctx context.Context) (protocol.StatusReply, error) {
+	var reply protocol.StatusReply
+	err := c.request(ctx, protocol.StatusSubject, struct{}{}, &reply)
+	if err != nil {
+		return protocol.StatusReply{}, fmt.Errorf("status: %w", err)
+	}
+	return reply, nil
+}
+
+// ask sends a request about an instance. A key that could not stand in a
+// subject is refused here, with what Atlas would say.
+func ask[T any](ctx context.Context, c *Client, verb string, k registry.Key, body any) (T, error) {
+	var reply, none T
+	if err := k.Validate(); err != nil {
+		return none, fmt.Errorf("%s: %w", verb, err)
+	}
+	if err := c.request(ctx, protocol.Subject(verb, k), body, &reply); err != nil {
+		return none, fmt.Errorf("%s %s: %w", verb, k, err)
+	}
+	return reply, nil
+}

@@ -1,0 +1,133 @@
+package atlasclient
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+
+	"fairlead.dev/registry"
+	"fairlead.dev/registry/protocol"
+)
+
+// heardMost is how many messages may wait for one listener before it counts
+// as too slow.
+const heardMost = 4096
+
+// A listener takes changes and digests from one channel, so both come in the
+// order in which they arrived, and hears of them in one goroutine.
+type listener struct {
+	client   *Client
+	interest registry.Interest
+	hear     func(registry.Update)
+	messages chan *nats.Msg
+	lost     chan struct{}
+	quit     chan struct{}
+	done     chan struct{}
+	undo     []func()
+	once     sync.Once
+}
+
+// Listen implements [registry.Source]. It works without a connection too: what
+// is listened to is asked for as soon as there is one.
+func (c *Client) Listen(in registry.Interest, hear func(registry.Update)) (stop func(), err error) {
+	if err := checkInterest(in); err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	l := &listener{
+		client: c, interest: in, hear: hear,
+		messages: make(chan *nats.Msg, heardMost), lost: make(chan struct{}, 1),
+		quit: make(chan struct{}), done: make(chan struct{}),
+	}
+	if err := errors.Join(l.subscribe(protocol.Routes(in)), l.subscribe(protocol.Digest(in))); err != nil {
+		l.release()
+		return nil, fmt.Errorf("listen to %s: %w", nameOf(in), unavailable(err))
+	}
+	l.undo = append(l.undo, c.conn.OnConnect(l.tellLost))
+	go l.run()
+	return l.stop, nil
+}
+
+func (l *listener) subscribe(subject string) error {
+	sub, err := l.client.conn.NATS().ChanSubscribe(subject, l.messages)
+	if err != nil {
+		return err
+	}
+	l.undo = append(l.undo,
+		func() { _ = sub.Unsubscribe() },
+		l.client.conn.OnSlowConsumer(sub, l.tellLost))
+	return nil
+}
+
+func (l *listener) tellLost() {
+	select {
+	case l.lost <- struct{}{}:
+	default:
+	}
+}
+
+func (l *listener) run() {
+	defer close(l.done)
+	for {
+		select {
+		case <-l.quit:
+			return
+		case <-l.lost:
+			l.hear(registry.Update{Lost: true})
+		case msg := <-l.messages:
+			if u, ok := l.decode(msg); ok {
+				l.hear(u)
+			}
+		}
+	}
+}
+
+func (l *listener) stop() {
+	l.once.Do(func() {
+		l.release()
+		close(l.quit)
+	})
+	<-l.done
+}
+
+func (l *listener) release() {
+	for _, undo := range l.undo {
+		undo()
+	}
+}
+
+// decode ignores what is not the registry's word on this interest.
+func (l *listener) decode(msg *nats.Msg) (registry.Update, bool) {
+	u, err := decode(msg.Subject, msg.Data, l.interest)
+	if err != nil {
+		l.client.ignored.Add(1)
+		l.client.log.Debug("message ignored", "subject", msg.Subject, "error", err)
+	}
+	return u, err == nil
+}
+
+var errSubject = errors.New("subject does not fit the message")
+
+func decode(subject string, data []byte, in registry.Interest) (registry.Update, error) {
+	if subject == protocol.Digest(in) {
+		var d registry.Digest
+		if err := json.Unmarshal(data, &d); err != nil {
+			return registry.Update{}, err
+		}
+		if d.Realm != in.Realm || d.Service != in.Service {
+			return registry.Update{}, errSubject
+		}
+		return registry.Update{Digest: &d}, nil
+	}
+	var c registry.Changes
+	if err := json.Unmarshal(data, &c); err != nil {
+		return registry.Update{}, err
+	}
+	of := registry.Interest{Realm: c.Realm, Service: c.Service}
+	if c.Service == "" || subject != protocol.Routes(of) || c.Realm != in.Realm || in.Service != "" && c.Service != in.Service {
+		return registry.Update{}, errSubject
+	}
+	return registry.Update{Changes: &c}, nil
+}

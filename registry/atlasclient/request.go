@@ -1,0 +1,73 @@
+package atlasclient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+
+	"fairlead.dev/registry"
+	"fairlead.dev/registry/protocol"
+)
+
+// requestTimeout bounds requests whose context has no end of its own.
+const requestTimeout = 5 * time.Second
+
+func (c *Client) request(ctx context.Context, subject string, body, reply any) error {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	msg, err := c.conn.NATS().RequestWithContext(ctx, subject, data)
+	if err != nil {
+		return unavailable(err)
+	}
+	if err := problemOf(msg); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(msg.Data, reply); err != nil {
+		return fmt.Errorf("answer is not to be understood: %w", err)
+	}
+	return nil
+}
+
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, requestTimeout)
+}
+
+// unavailable gives what the bus said the registry's word for it. A caller
+// that gave up learns just that.
+func unavailable(err error) error {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case errors.Is(err, nats.ErrNoResponders):
+		return fmt.Errorf("%w: nobody answers on the bus", registry.ErrUnavailable)
+	case errors.Is(err, nats.ErrReconnectBufExceeded):
+		return fmt.Errorf("%w: no connection to the bus", registry.ErrUnavailable)
+	case errors.Is(err, nats.ErrMaxPayload):
+		return &registry.FieldError{Field: "body", Problem: "must be smaller: the bus does not carry it"}
+	}
+	return fmt.Errorf("%w: %w", registry.ErrUnavailable, err)
+}
+
+// problemOf returns the refusal that a message carries, nil if it is none.
+func problemOf(msg *nats.Msg) error {
+	if msg.Header.Get(micro.ErrorCodeHeader) == "" {
+		return nil
+	}
+	var p protocol.Problem
+	if json.Unmarshal(msg.Data, &p) == nil && p.Code != "" {
+		return &p
+	}
+	return fmt.Errorf("refused: %s", msg.Header.Get(micro.ErrorHeader))
+}

@@ -1,0 +1,98 @@
+package atlasclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+
+	"fairlead.dev/registry"
+	"fairlead.dev/registry/protocol"
+)
+
+// Snapshot implements [registry.Source]. It returns everything or an error,
+// never a part.
+func (c *Client) Snapshot(ctx context.Context, in registry.Interest) (registry.Snapshot, error) {
+	if err := checkInterest(in); err != nil {
+		return registry.Snapshot{}, fmt.Errorf("snapshot: %w", err)
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	joined, err := c.gather(ctx, protocol.Snapshot(in))
+	if err != nil {
+		return registry.Snapshot{}, fmt.Errorf("snapshot of %s: %w", nameOf(in), err)
+	}
+	s, err := joined.Snapshot()
+	if err == nil && s.Realm != in.Realm {
+		err = fmt.Errorf("answer is of realm %q", s.Realm)
+	}
+	if err != nil {
+		return registry.Snapshot{}, fmt.Errorf("snapshot of %s: %w", nameOf(in), err)
+	}
+	return s, nil
+}
+
+func checkInterest(in registry.Interest) error {
+	var errs registry.FieldErrors
+	errs.Add(registry.ValidateName("realm", in.Realm))
+	if in.Service != "" {
+		errs.Add(registry.ValidateName("service", in.Service))
+	}
+	return errs.Err()
+}
+
+func nameOf(in registry.Interest) string {
+	if in.Service == "" {
+		return "realm " + in.Realm
+	}
+	return in.Realm + "/" + in.Service
+}
+
+// gather asks once and collects the parts of the answer. A connection that is
+// lost meanwhile ends it: the rest is not going to come.
+func (c *Client) gather(ctx context.Context, subject string) (*protocol.Joiner, error) {
+	nc := c.conn.NATS()
+	inbox := nc.NewInbox()
+	sub, err := nc.SubscribeSync(inbox)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer c.conn.OnDisconnect(func(error) { cancel(nats.ErrDisconnected) })()
+	if err := nc.PublishRequest(subject, inbox, nil); err != nil {
+		return nil, unavailable(err)
+	}
+	joined, err := collect(ctx, sub)
+	if cause := context.Cause(ctx); errors.Is(err, context.Canceled) && errors.Is(cause, nats.ErrDisconnected) {
+		return nil, unavailable(cause)
+	}
+	return joined, err
+}
+
+func collect(ctx context.Context, sub *nats.Subscription) (*protocol.Joiner, error) {
+	var joined protocol.Joiner
+	for {
+		msg, err := sub.NextMsgWithContext(ctx)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		if noResponders(msg) {
+			return nil, unavailable(nats.ErrNoResponders)
+		}
+		if err := problemOf(msg); err != nil {
+			return nil, err
+		}
+		complete, err := joined.Add(protocol.Part{Header: msg.Header, Body: msg.Data})
+		if err != nil || complete {
+			return &joined, err
+		}
+	}
+}
+
+// noResponders tells the server's own answer that nobody listens.
+func noResponders(msg *nats.Msg) bool {
+	return len(msg.Data) == 0 && msg.Header.Get("Status") == "503"
+}

@@ -1,0 +1,110 @@
+package follow
+
+import (
+	"fairlead.dev/registry"
+)
+
+// A verdict is what to do with a change.
+type verdict int
+
+const (
+	old  verdict = iota // known already, or part of the snapshot
+	fits                // the next one
+	gap                 // something before it was missed, or it makes no sense
+)
+
+// judge compares a change with the revision held of its service, and with the
+// revision of the last snapshot.
+func judge(held, snapshot uint64, service string, c registry.Change) verdict {
+	switch {
+	case c.Revision <= max(held, snapshot):
+		return old
+	case c.Previous != held:
+		return gap
+	case c.Instance == nil && c.Gone == "", c.Instance != nil && c.Instance.Service != service:
+		return gap
+	}
+	return fits
+}
+
+// apply returns the table after a message's changes, and whether all of them
+// were known or fitted. What comes after a gap is not applied.
+func apply(t *registry.Table, snapshot uint64, c *registry.Changes) (*registry.Table, bool) {
+	for _, change := range c.Changes {
+		switch judge(revisionOf(t, c.Service), snapshot, c.Service, change) {
+		case gap:
+			return t, false
+		case fits:
+			t = applyOne(t, c.Service, change)
+		}
+	}
+	return t, true
+}
+
+func applyOne(t *registry.Table, service string, c registry.Change) *registry.Table {
+	if c.Instance == nil {
+		return t.WithoutInstance(service, c.Gone, c.Revision)
+	}
+	in := *c.Instance
+	in.Revision = c.Revision
+	return t.WithInstance(in)
+}
+
+func revisionOf(t *registry.Table, service string) uint64 {
+	if s := t.Service(service); s != nil {
+		return s.Revision
+	}
+	return 0
+}
+
+// merge returns the table after a snapshot of an interest. A service held at a
+// later revision than the snapshot's was changed while the snapshot was under
+// way, and is kept; with force nothing is.
+func merge(t *registry.Table, in registry.Interest, s registry.Snapshot, force bool) *registry.Table {
+	listed := make(map[string]bool, len(s.Services))
+	keeps := func(name string) bool { return !force && revisionOf(t, name) > s.Revision.Sequence }
+	for _, service := range s.Services {
+		listed[service.Name] = true
+		if covers(in, service.Name) && !keeps(service.Name) {
+			t = t.WithService(service.Name, service.Revision, service.Instances)
+		}
+	}
+	for _, name := range heldBy(t, in) {
+		if !listed[name] && !keeps(name) {
+			t = t.WithoutService(name)
+		}
+	}
+	return t
+}
+
+func covers(in registry.Interest, service string) bool {
+	return in.Service == "" || in.Service == service
+}
+
+// heldBy returns the services of an interest that a table has.
+func heldBy(t *registry.Table, in registry.Interest) []string {
+	var names []string
+	if in.Service != "" {
+		if t.Service(in.Service) != nil {
+			names = append(names, in.Service)
+		}
+		return names
+	}
+	for s := range t.Services() {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// missing returns the instances of an interest that before has and after lacks.
+func missing(before, after *registry.Table, in registry.Interest) []registry.Instance {
+	var gone []registry.Instance
+	for _, name := range heldBy(before, in) {
+		for _, instance := range before.Service(name).Instances {
+			if _, ok := after.Service(name).Instance(instance.ID); !ok {
+				gone = append(gone, instance)
+			}
+		}
+	}
+	return gone
+}

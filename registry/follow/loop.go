@@ -1,0 +1,248 @@
+package follow
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"fairlead.dev/registry"
+)
+
+// state belongs to the follower's goroutine.
+type state struct {
+	feeds  map[string]*feed
+	truth  *registry.Table
+	ghosts ghosts
+	epoch  string // of the last snapshot
+
+	table  *registry.Table // as published
+	dirty  bool            // the truth or the ghosts changed since
+	heard  bool            // the table was confirmed since
+	roster bool            // feeds came or went since
+	firsts []*interest     // interests answered for the first time since
+	sweep  time.Time
+}
+
+func newState(realm string) *state {
+	return &state{feeds: map[string]*feed{}, ghosts: ghosts{}, truth: registry.NewTable(realm, "")}
+}
+
+func (s *state) interests() map[string]*interest {
+	all := make(map[string]*interest, len(s.feeds))
+	for name, feed := range s.feeds {
+		all[name] = feed.shared
+	}
+	return all
+}
+
+func (f *Follower) run() {
+	defer close(f.done)
+	defer f.asks.Wait()
+	defer f.stopFeeds()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-f.ctx.Done():
+			return
+		case <-f.inbox.signal:
+		case <-timer.C:
+		}
+		now := time.Now()
+		for _, m := range f.inbox.take() {
+			f.handle(m, now)
+		}
+		f.tick(now)
+		f.publish()
+		timer.Reset(time.Until(f.next(now)))
+	}
+}
+
+func (f *Follower) handle(m message, now time.Time) {
+	switch {
+	case m.want != nil:
+		f.wanted(m.want, now)
+	case f.own.feeds[m.feed.interest.Service] != m.feed: // not followed any more
+	case m.answer != nil:
+		f.answer(m.feed, m.answer, now)
+	default:
+		f.hear(m.feed, m.update, now)
+	}
+}
+
+func (f *Follower) hear(feed *feed, u registry.Update, now time.Time) {
+	s := f.own
+	before, wanted := s.truth, feed.pending()
+	switch {
+	case u.Changes != nil:
+		f.stats.changes.Add(1)
+		s.truth = feed.changes(s.truth, u.Changes, now)
+		s.ghosts.settle(u.Changes)
+	case u.Digest != nil:
+		feed.digest(s.truth, u.Digest, now)
+		s.heard = true
+	case u.Lost:
+		feed.lost(now) // what is being asked will not be answered any more
+		if feed.asking {
+			feed.abort()
+		}
+	}
+	s.dirty = s.dirty || s.truth != before
+	if feed.pending() && !wanted {
+		f.noteResync(feed)
+	}
+}
+
+func (f *Follower) noteResync(feed *feed) {
+	f.stats.resyncs.Add(1)
+	f.log.Debug("table asks for a snapshot", "service", feed.interest.Service, "epoch", feed.epoch, "revision", feed.sequence)
+}
+
+func (f *Follower) answer(feed *feed, a *answer, now time.Time) {
+	s := f.own
+	if a.err == nil && a.snapshot.Realm != f.opts.Realm {
+		a.err = errRealm
+	}
+	if a.err != nil {
+		f.refused(feed, a.err, now)
+		return
+	}
+	f.stats.snapshots.Add(1)
+	if feed.failures > 0 {
+		f.log.Info("registry answers again", "service", feed.interest.Service)
+	}
+	feed.shared.problem.Store(nil)
+	if !feed.synced {
+		s.firsts = append(s.firsts, feed.shared)
+	}
+	var gone []registry.Instance
+	s.truth, gone = feed.answered(s.truth, a.snapshot, now)
+	s.ghosts.add(gone, now.Add(f.opts.Grace))
+	if len(gone) > 0 {
+		f.log.Warn("registry began anew and lacks instances, keeping them as suspect", "instances", len(gone), "for", f.opts.Grace)
+	}
+	s.epoch, s.dirty = feed.epoch, true
+}
+
+func (f *Follower) refused(feed *feed, err error, now time.Time) {
+	if feed.again && errors.Is(err, context.Canceled) {
+		feed.aborted(now)
+		return
+	}
+	f.stats.failures.Add(1)
+	feed.shared.problem.Store(&err)
+	feed.failed(now)
+	if feed.failures == 1 {
+		f.log.Warn("no snapshot, trying again", "service", feed.interest.Service, "error", err)
+	}
+}
+
+// tick acts on the time that has passed.
+func (f *Follower) tick(now time.Time) {
+	s := f.own
+	s.dirty = s.ghosts.expire(s.truth, now) || s.dirty
+	f.dropIdle(now)
+	for _, feed := range s.feeds {
+		if feed.tick(now) {
+			f.noteResync(feed)
+		}
+		if !feed.due.IsZero() && !now.Before(feed.due) {
+			f.ask(feed, now)
+		}
+	}
+}
+
+// ask listens, if the feed does not yet, and then requests a snapshot, one at
+// a time for each feed.
+func (f *Follower) ask(feed *feed, now time.Time) {
+	if err := f.listen(feed); err != nil {
+		f.refused(feed, err, now)
+		return
+	}
+	feed.ask()
+	ctx, cancel := context.WithTimeout(f.ctx, snapshotTimeout)
+	feed.abort = cancel
+	f.asks.Go(func() {
+		defer cancel()
+		snapshot, err := f.opts.Source.Snapshot(ctx, feed.interest)
+		f.inbox.put(message{feed: feed, answer: &answer{snapshot: snapshot, err: err}})
+	})
+}
+
+func (f *Follower) listen(feed *feed) (err error) {
+	if feed.stop != nil {
+		return nil
+	}
+	feed.stop, err = f.opts.Source.Listen(feed.interest, func(u registry.Update) {
+		f.inbox.put(message{feed: feed, update: u})
+	})
+	return err
+}
+
+// publish shows readers what changed. Those who watch are only woken if the
+// content did.
+func (f *Follower) publish() {
+	s := f.own
+	if !s.dirty && !s.heard && !s.roster {
+		return
+	}
+	shown := f.view.Load()
+	next := &view{changed: shown.changed, interests: shown.interests}
+	if s.dirty {
+		s.table = s.ghosts.over(s.truth)
+		next.changed = make(chan struct{})
+	}
+	if s.roster {
+		next.interests = s.interests()
+	}
+	next.table = s.table.At(s.revision()).From(registry.Live, s.updated())
+	f.view.Store(next)
+	if s.dirty {
+		close(shown.changed)
+	}
+	for _, in := range s.firsts {
+		close(in.first)
+	}
+	s.dirty, s.heard, s.roster, s.firsts = false, false, false, nil
+}
+
+// revision is the latest of all feeds in the current epoch.
+func (s *state) revision() registry.Revision {
+	r := registry.Revision{Epoch: s.epoch}
+	for _, feed := range s.feeds {
+		if feed.epoch == s.epoch {
+			r.Sequence = max(r.Sequence, feed.sequence)
+		}
+	}
+	return r
+}
+
+// updated is when the feed that was confirmed longest ago was.
+func (s *state) updated() time.Time {
+	var oldest time.Time
+	for _, feed := range s.feeds {
+		if feed.synced {
+			oldest = sooner(oldest, feed.confirmed)
+		}
+	}
+	return oldest
+}
+
+// next returns when to look at the clock again.
+func (f *Follower) next(now time.Time) time.Time {
+	next := now.Add(time.Hour)
+	next = sooner(next, f.own.ghosts.next())
+	next = sooner(next, f.own.sweep)
+	for _, feed := range f.own.feeds {
+		next = sooner(next, feed.next())
+	}
+	return next
+}
+
+func (f *Follower) stopFeeds() {
+	for _, feed := range f.own.feeds {
+		if feed.stop != nil {
+			feed.stop()
+		}
+	}
+}

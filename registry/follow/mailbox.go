@@ -1,0 +1,71 @@
+package follow
+
+import (
+	"sync"
+
+	"fairlead.dev/registry"
+)
+
+// A message is one thing for the goroutine to deal with: an update heard by a
+// feed, an answer to its request, or a service that is wanted.
+type message struct {
+	feed   *feed
+	update registry.Update
+	answer *answer
+	want   *want
+}
+
+type answer struct {
+	snapshot registry.Snapshot
+	err      error
+}
+
+type want struct {
+	service string
+	reply   chan<- *interest
+}
+
+// mailboxMost bounds the updates that wait. The goroutine never waits for
+// anything but the mailbox, so only a starved process gets there.
+const mailboxMost = 1 << 16
+
+// A mailbox is a queue that never blocks those who put: what hears of changes
+// must not hold up the bus.
+type mailbox struct {
+	mu     sync.Mutex
+	queue  []message
+	lost   map[*feed]struct{}
+	signal chan struct{}
+}
+
+func newMailbox() *mailbox {
+	return &mailbox{lost: map[*feed]struct{}{}, signal: make(chan struct{}, 1)}
+}
+
+func (m *mailbox) put(msg message) {
+	m.mu.Lock()
+	if isUpdate := msg.answer == nil && msg.want == nil; isUpdate && len(m.queue) >= mailboxMost {
+		m.lost[msg.feed] = struct{}{}
+	} else {
+		m.queue = append(m.queue, msg)
+	}
+	m.mu.Unlock()
+	select {
+	case m.signal <- struct{}{}:
+	default:
+	}
+}
+
+// take returns all that waits. A feed that overflowed is told that it lost
+// something.
+func (m *mailbox) take() []message {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	queue := m.queue
+	m.queue = nil
+	for f := range m.lost {
+		queue = append(queue, message{feed: f, update: registry.Update{Lost: true}})
+	}
+	clear(m.lost)
+	return queue
+}

@@ -1,0 +1,69 @@
+package registrytest
+
+import (
+	"time"
+
+	"fairlead.dev/registry"
+)
+
+// An ear is one listener's updates, in order.
+type ear struct {
+	s       *suite
+	updates chan registry.Update
+	stop    func()
+}
+
+func (s *suite) listen(service string) *ear {
+	s.Helper()
+	e := &ear{s: s, updates: make(chan registry.Update, 4096)}
+	stop, err := s.h.Source.Listen(registry.Interest{Realm: s.h.Realm, Service: service}, func(u registry.Update) { e.updates <- u })
+	if err != nil {
+		s.Fatalf("listen: %v", err)
+	}
+	e.stop = stop
+	s.Cleanup(stop)
+	// What is asked after the listening began is answered after it took
+	// effect: both go the same way.
+	s.table()
+	return e
+}
+
+// until hands updates to done until it is satisfied.
+func (e *ear) until(what string, done func(registry.Update) bool) {
+	e.s.Helper()
+	timeout := time.NewTimer(patience)
+	defer timeout.Stop()
+	for {
+		select {
+		case u := <-e.updates:
+			if done(u) {
+				return
+			}
+		case <-timeout.C:
+			e.s.Fatalf("not heard in %s: %s", patience, what)
+		}
+	}
+}
+
+// changes hands changes to done, one by one, until it is satisfied.
+func (e *ear) changes(what string, done func(registry.Changes, registry.Change) bool) {
+	e.s.Helper()
+	e.until(what, func(u registry.Update) bool {
+		if u.Changes == nil {
+			return false
+		}
+		finished := false
+		for _, c := range u.Changes.Changes {
+			finished = done(*u.Changes, c) || finished
+		}
+		return finished
+	})
+}
+
+// hear waits for a change of an instance that satisfies ok.
+func (e *ear) hear(k registry.Key, what string, ok func(registry.Instance) bool) {
+	e.s.Helper()
+	e.changes(what, func(_ registry.Changes, c registry.Change) bool {
+		return c.Instance != nil && c.Instance.Service == k.Service && c.Instance.ID == k.Instance && ok(*c.Instance)
+	})
+}

@@ -1,0 +1,85 @@
+package atlas
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
+
+	"fairlead.dev/registry"
+	"fairlead.dev/registry/protocol"
+)
+
+// scrapeWait bounds what a scrape waits for the node.
+const scrapeWait = time.Second
+
+// meters are what a node counts.
+type meters struct {
+	requests  metric.Int64Counter
+	evictions metric.Int64Counter
+}
+
+// measure creates the instruments. What can be read off the model is observed
+// when somebody looks, and costs nothing otherwise.
+func (n *Node) measure(meter metric.Meter) (err error) {
+	if meter == nil {
+		meter = noop.Meter{}
+	}
+	n.meters.requests, err = meter.Int64Counter("fairlead.atlas.requests",
+		metric.WithUnit("{request}"), metric.WithDescription("Requests answered, by verb and code."))
+	if err != nil {
+		return fmt.Errorf("set up metrics: %w", err)
+	}
+	n.meters.evictions, err = meter.Int64Counter("fairlead.atlas.evictions",
+		metric.WithUnit("{instance}"), metric.WithDescription("Instances that this node evicted."))
+	if err != nil {
+		return fmt.Errorf("set up metrics: %w", err)
+	}
+	return n.observe(meter)
+}
+
+func (n *Node) observe(meter metric.Meter) error {
+	gauge := func(name, unit, text string) metric.Int64ObservableGauge {
+		// The names are constants that the API accepts.
+		g, _ := meter.Int64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(text))
+		return g
+	}
+	instances := gauge("fairlead.atlas.instances", "{instance}", "Instances listed, by realm and status.")
+	quarantined := gauge("fairlead.atlas.quarantined", "{entry}", "Entries of the bucket that make no sense.")
+	sequence := gauge("fairlead.atlas.revision", "{change}", "Sequence of the last change applied.")
+	registration, err := meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		ctx, cancel := context.WithTimeout(ctx, scrapeWait)
+		defer cancel()
+		s, err := n.Status(ctx)
+		if err != nil {
+			return err
+		}
+		o.ObserveInt64(quarantined, int64(len(s.Quarantined)))
+		o.ObserveInt64(sequence, int64(s.Revision.Sequence))
+		observeRealms(o, instances, s.Realms)
+		return nil
+	}, instances, quarantined, sequence)
+	if err != nil {
+		return fmt.Errorf("set up metrics: %w", err)
+	}
+	n.closer = append(n.closer, func() { _ = registration.Unregister() })
+	return nil
+}
+
+func observeRealms(o metric.Observer, instances metric.Int64ObservableGauge, realms map[string]protocol.RealmStatus) {
+	for realm, r := range realms {
+		for _, status := range []registry.Status{registry.Passing, registry.Warning, registry.Critical, registry.Draining, registry.Suspect} {
+			o.ObserveInt64(instances, int64(r.Statuses[status]), metric.WithAttributes(
+				attribute.String("fairlead.realm", realm), attribute.String("fairlead.status", string(status))))
+		}
+	}
+}
+
+// counted counts a request that was answered.
+func (m *meters) counted(ctx context.Context, verb, code string) {
+	m.requests.Add(ctx, 1, metric.WithAttributes(
+		attribute.String("fairlead.verb", verb), attribute.String("fairlead.code", code)))
+}

@@ -1,0 +1,169 @@
+package atlas
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"fairlead.dev/registry"
+	"fairlead.dev/schemas"
+	"fairlead.dev/schemas/validate"
+)
+
+const (
+	keyRecord = "hosts.local.identity.a"
+	keyFlag   = keyRecord + ".enabled"
+)
+
+// script applies entries given as key=value; a value "-" deletes, and a cause
+// may follow a "#".
+func script(t *testing.T, entries ...entry) (*model, []transition) {
+	t.Helper()
+	m := newModel()
+	m.apply(entry{key: epochKey, value: []byte("e1"), seq: 1})
+	var all []transition
+	for i, e := range entries {
+		e.seq = uint64(i + 2)
+		e.at = time.Date(2030, 1, 1, 0, 0, i, 0, time.UTC)
+		all = append(all, m.apply(e))
+	}
+	return m, all
+}
+
+func put(key, value string) entry          { return entry{key: key, value: []byte(value)} }
+func del(key, cause string) entry          { return entry{key: key, deleted: true, cause: cause} }
+func life(incarnation, more string) string { return lifeAt(5000, incarnation, more) }
+
+func lifeAt(port int, incarnation, more string) string {
+	return fmt.Sprintf(`{"host":"127.0.0.1","port":%d,"atlas":{"status":"passing","incarnation":%q%s}}`, port, incarnation, more)
+}
+
+func TestWhatAnEntryMeans(t *testing.T) {
+	versioned := func(v string) string {
+		return `{"host":"127.0.0.1","port":5000,"version":"` + v + `","atlas":{"incarnation":"` + v + `"}}`
+	}
+	cases := []struct {
+		name    string
+		before  []entry
+		entry   entry
+		routes  bool
+		events  []schemas.Type
+		problem bool
+	}{
+		{"a registration", nil, put(keyRecord, life("x", "")), true, types(schemas.TypeInstanceRegistered), false},
+		{"a registration by hand", nil, put(keyRecord, `{"host":"::1","port":1}`), true, types(schemas.TypeInstanceRegistered), false},
+		{"a new life", list(put(keyRecord, life("x", ""))), put(keyRecord, life("y", "")), true, types(schemas.TypeInstanceRegistered), false},
+		{"another version", list(put(keyRecord, versioned("1"))), put(keyRecord, versioned("2")), true,
+			types(schemas.TypeDeployVersionChanged, schemas.TypeInstanceRegistered), false},
+		{"the same again", list(put(keyRecord, life("x", ""))), put(keyRecord, life("x", "")), false, nil, false},
+		{"another token", list(put(keyRecord, life("x", ""))), put(keyRecord, life("x", `,"token_sha256":"t"`)), false, nil, false},
+		{"another port by hand", list(put(keyRecord, life("x", ""))), put(keyRecord, lifeAt(5001, "x", "")), true, types(schemas.TypeInstanceUpdated), false},
+		{"suspicion", list(put(keyRecord, life("x", ""))), put(keyRecord, life("x", `,"suspect":true`)), true, types(schemas.TypeInstanceStatusChanged), false},
+		{"a deregistration", list(put(keyRecord, life("x", ""))), del(keyRecord, causeDeregistered), true, types(schemas.TypeInstanceDeregistered), false},
+		{"an eviction", list(put(keyRecord, life("x", ""))), del(keyRecord, causeEvicted+": refused"), true, types(schemas.TypeInstanceEvicted), false},
+		{"a deletion of nothing", nil, del(keyRecord, ""), false, nil, false},
+		{"disabled before it registers", nil, put(keyFlag, "false"), false, types(schemas.TypeInstanceDisabled), false},
+		{"disabled", list(put(keyRecord, life("x", ""))), put(keyFlag, `{"enabled":false,"reason":"r"}`), true, types(schemas.TypeInstanceDisabled), false},
+		{"enabled", list(put(keyRecord, life("x", "")), put(keyFlag, "false")), put(keyFlag, "true"), true, types(schemas.TypeInstanceEnabled), false},
+		{"flag expired", list(put(keyRecord, life("x", "")), put(keyFlag, "false")), del(keyFlag, causeExpired), true, types(schemas.TypeInstanceEnabled), false},
+		{"enabled that was", list(put(keyRecord, life("x", ""))), put(keyFlag, "true"), false, nil, false},
+		{"a weight", list(put(keyRecord, life("x", ""))), put(keyRecord+".weight", "7"), true, types(schemas.TypeInstanceWeightChanged), false},
+		{"a drain", list(put(keyRecord, life("x", ""))), put(keyRecord+".drain", "true"), true, types(schemas.TypeInstanceDrainChanged), false},
+		{"rubbish", list(put(keyRecord, life("x", ""))), put(keyRecord, "rubbish"), false, types(schemas.TypeEntryQuarantined), true},
+		{"rubbish flag", list(put(keyRecord, life("x", ""))), put(keyFlag, "maybe"), false, types(schemas.TypeEntryQuarantined), true},
+		{"a key that is none", nil, put("hosts.local.identity", "{}"), false, types(schemas.TypeEntryQuarantined), true},
+		{"a key with a bad name", nil, put("hosts.local.Identity.a", life("x", "")), false, types(schemas.TypeEntryQuarantined), true},
+		{"rubbish mended", list(put(keyFlag, "maybe")), put(keyFlag, "true"), false, types(schemas.TypeEntryRecovered), false},
+		{"rubbish deleted", list(put("nonsense", "")), del("nonsense", ""), false, types(schemas.TypeEntryRecovered), false},
+		{"metadata", nil, put("services.local.identity", "{}"), false, nil, false},
+	}
+	validator, err := validate.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			_, all := script(t, append(c.before, c.entry)...)
+			last := all[len(all)-1]
+			if last.routes() != c.routes || (last.problem != "") != c.problem {
+				t.Errorf("routes %v, problem %q", last.routes(), last.problem)
+			}
+			var got []schemas.Type
+			for _, data := range eventsOf("e1", last) {
+				got = append(got, data.EventType())
+				encoded, _ := json.Marshal(data)
+				if err := validator.Data(data.EventType(), encoded); err != nil {
+					t.Error(err)
+				}
+			}
+			if !reflect.DeepEqual(got, c.events) {
+				t.Errorf("events %v, want %v", got, c.events)
+			}
+		})
+	}
+}
+
+func types(t ...schemas.Type) []schemas.Type { return t }
+func list(e ...entry) []entry                { return e }
+
+func TestRubbishLeavesTheLastGoodValue(t *testing.T) {
+	m, _ := script(t, put(keyRecord, life("x", "")), put(keyFlag, "false"), put(keyFlag, "rubbish"), put(keyRecord, "rubbish"))
+	in, found := m.table("local").Service("identity").Instance("a")
+	if !found || in.Enabled || len(m.quarantined) != 2 {
+		t.Errorf("%+v %v %v", in, found, m.quarantined)
+	}
+}
+
+func TestChangesOfAServiceAreChained(t *testing.T) {
+	_, all := script(t,
+		put(keyRecord, life("x", "")),
+		put("hosts.local.other.b", life("y", "")),
+		put(keyRecord, life("x", `,"token_sha256":"t"`)),
+		put(keyFlag, "false"),
+		del(keyRecord, causeDeregistered),
+		put(keyRecord, life("z", "")))
+	var previous uint64
+	for _, tr := range all {
+		if tr.key.Service != "identity" || !tr.routes() {
+			continue
+		}
+		if c := changeOf(tr); c.Previous != previous {
+			t.Errorf("change %d follows %d, want %d", c.Revision, c.Previous, previous)
+		}
+		previous = tr.entry.seq
+	}
+	if previous != 7 {
+		t.Errorf("the last change was %d", previous)
+	}
+}
+
+func TestReplayGivesTheSameModel(t *testing.T) {
+	entries := list(
+		put(keyRecord, life("x", "")), put(keyFlag, "false"), put(keyFlag, "maybe"),
+		put("hosts.test.identity.a", life("x", "")), del(keyRecord, causeDeregistered), put(keyRecord, life("y", "")))
+	a, _ := script(t, entries...)
+	b, _ := script(t, entries...)
+	if a.table("local").Hash() != b.table("local").Hash() || !reflect.DeepEqual(a.quarantined, b.quarantined) {
+		t.Error("the models differ")
+	}
+	if got := a.values(); len(got) != 3 {
+		t.Errorf("values %v", got)
+	}
+}
+
+func TestBucketKeys(t *testing.T) {
+	k := registry.Key{Realm: "local", Service: "identity", Instance: "a"}
+	for a := range aspects {
+		got, aspect, err := parseBucketKey(bucketKey(k, a))
+		if got != k || aspect != a || err != nil {
+			t.Errorf("%s: %v %v %v", bucketKey(k, a), got, aspect, err)
+		}
+	}
+	for _, bad := range []string{"", "hosts", "hosts.a.b", "hosts.a.b.c.d", "hosts.a.b.c.enabled.x", "host.a.b.c", "hosts.a..c"} {
+		if _, _, err := parseBucketKey(bad); err == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+}
