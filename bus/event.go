@@ -42,7 +42,7 @@ func EncodeEvent(subject string, e event.Event) (*nats.Msg, error) {
 // EncodeStructuredEvent makes the message of an event in structured mode: the
 // payload is the JSON of the whole event.
 func EncodeStructuredEvent(subject string, e event.Event) (*nats.Msg, error) {
-	if err := validateEvent(e); err != nil {
+	if _, err := eventAttributes(e); err != nil {
 		return nil, err
 	}
 	data, err := json.Marshal(e)
@@ -84,7 +84,16 @@ func eventAttributes(e event.Event) (map[string]string, error) {
 		}
 		attributes[name] = text
 	}
-	return attributes, nil
+	return attributes, validateText(attributes)
+}
+
+func validateText(attributes map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+		if !utf8.ValidString(attributes[name]) {
+			return fmt.Errorf("invalid event: %s: %w", name, errNotUTF8)
+		}
+	}
+	return nil
 }
 
 // DecodeEvent reads the event of a message in either mode. It takes what other
@@ -129,7 +138,7 @@ func decodeStructured(data []byte) (event.Event, error) {
 	if err := json.Unmarshal(data, &e); err != nil {
 		return event.Event{}, fmt.Errorf("decode event: %w", err)
 	}
-	if err := validateEvent(e); err != nil {
+	if _, err := eventAttributes(e); err != nil {
 		return event.Event{}, err
 	}
 	return e, nil

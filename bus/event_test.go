@@ -159,14 +159,15 @@ func TestWhatIsNoEvent(t *testing.T) {
 		data   string
 		names  string // in the error
 	}{
-		"nothing":          {nil, "", "specversion"},
-		"another message":  {nil, `{"stream":"EVENTS","seq":1}`, "specversion"},
-		"future version":   {header("ce-specversion", "2.0"), "", "specversion"},
-		"no id":            {header("ce-specversion", "1.0", "ce-source", "/s", "ce-type", "t"), "", "id"},
-		"no source":        {header("ce-specversion", "1.0", "ce-id", "1", "ce-type", "t"), "", "source"},
-		"wrong time":       {header("ce-specversion", "1.0", "ce-time", "yesterday"), "", "time"},
-		"no UTF-8":         {header("ce-specversion", "1.0", "ce-id", "%C0%A0"), "", "id"},
-		"structured, torn": {header("Content-Type", "application/cloudevents+json"), `{"specversion"`, "decode event"},
+		"nothing":              {nil, "", "specversion"},
+		"another message":      {nil, `{"stream":"EVENTS","seq":1}`, "specversion"},
+		"future version":       {header("ce-specversion", "2.0"), "", "specversion"},
+		"no id":                {header("ce-specversion", "1.0", "ce-source", "/s", "ce-type", "t"), "", "id"},
+		"no source":            {header("ce-specversion", "1.0", "ce-id", "1", "ce-type", "t"), "", "source"},
+		"wrong time":           {header("ce-specversion", "1.0", "ce-time", "yesterday"), "", "time"},
+		"no UTF-8":             {header("ce-specversion", "1.0", "ce-id", "%C0%A0"), "", "id"},
+		"structured, no UTF-8": {nil, "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"t\xcd\"}", "type"},
+		"structured, torn":     {header("Content-Type", "application/cloudevents+json"), `{"specversion"`, "decode event"},
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -197,6 +198,8 @@ func FuzzDecodeEvent(f *testing.F) {
 	f.Add("ce-specversion", "0.3", "x", true)
 	f.Add("Content-Type", "application/cloudevents+json", `{"specversion":"1.0","id":"1","source":"/s","type":"t","data_base64":"AP8="}`, false)
 	f.Add("ce-empty", "", "", true)
+	f.Add("", "", "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"t\xcd\"}", false)
+	f.Add("", "", `{"specversion":"1.0","id":"\ud800","source":"/s","type":"t"}`, false)
 	f.Fuzz(func(t *testing.T, name, value, data string, required bool) {
 		header := nats.Header{}
 		if required {

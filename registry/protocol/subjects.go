@@ -94,3 +94,12 @@ func InterestOf(subject string) (registry.Interest, bool) {
 
 // StatusSubject answers how the registry stands, with a [StatusReply].
 const StatusSubject = prefix + "status"
+
+// Routes and digests carry KindHeader with one of its values, which no answer
+// of the registry does. A requester may choose the subject that an answer goes
+// to, these among them; listeners drop what lacks the header.
+const (
+	KindHeader  = "Fairlead-Kind"
+	KindChanges = "changes"
+	KindDigest  = "digest"
+)

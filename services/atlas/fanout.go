@@ -109,7 +109,7 @@ func earlier(a, b time.Time) time.Time {
 }
 
 func (f *fanout) publish(c registry.Changes) {
-	f.send(protocol.Routes(registry.Interest{Realm: c.Realm, Service: c.Service}), c)
+	f.send(protocol.Routes(registry.Interest{Realm: c.Realm, Service: c.Service}), protocol.KindChanges, c)
 }
 
 // digest publishes a realm's digest and those of its services.
@@ -124,15 +124,15 @@ func (f *fanout) digest(epoch string, t *registry.Table) {
 }
 
 func (f *fanout) sendDigest(d registry.Digest) {
-	f.send(protocol.Digest(registry.Interest{Realm: d.Realm, Service: d.Service}), d)
+	f.send(protocol.Digest(registry.Interest{Realm: d.Realm, Service: d.Service}), protocol.KindDigest, d)
 }
 
 // send publishes without an ack: whoever misses it learns that from a digest
 // or from the next change.
-func (f *fanout) send(subject string, v any) {
+func (f *fanout) send(subject, kind string, v any) {
 	data, err := json.Marshal(v)
 	if err == nil {
-		err = f.nc.Publish(subject, data)
+		err = f.nc.PublishMsg(&nats.Msg{Subject: subject, Header: nats.Header{protocol.KindHeader: {kind}}, Data: data})
 	}
 	if err != nil {
 		f.log.Warn("not published", "subject", subject, "error", err)

@@ -1,0 +1,67 @@
+# Fairlead. `make` alone says what there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+# Two installations at once would fight over apt's lock.
+.NOTPARALLEL:
+
+# Results of unchanged tests are reused, but never in CI.
+TESTFLAGS ?= $(if $(CI),-count=1)
+# The longest that the tests of one package may take.
+TIMEOUT ?= 10m
+FUZZTIME ?= 10s
+PACKAGES ?= ./...
+
+once := $(if $(filter-out 0 no false,$(ONCE)),--once)
+
+.PHONY: help
+help: ## Say what there is
+	@echo 'make TARGET, where TARGET is one of:'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: need-demo build ## Run a realm of services and break things under load (ONCE=1: end by itself; ARGS='-o json')
+	bin/fairlead demo $(once) $(ARGS)
+
+.PHONY: test
+test: need-test lint build ## Check everything: lint, tests with the race detector, import rules, the demo once
+	CGO_ENABLED=1 go test -race -vet=off -timeout $(TIMEOUT) $(TESTFLAGS) $(PACKAGES)
+	bin/fairlead demo --once -o json
+
+.PHONY: build
+build: need-build ## Build bin/fairlead
+	CGO_ENABLED=0 go build -trimpath -o bin/fairlead ./cmd/fairlead
+
+.PHONY: install
+install: need-build ## Install fairlead where `go install` puts programs
+	CGO_ENABLED=0 go install -trimpath ./cmd/fairlead
+
+.PHONY: lint
+lint: need-build ## Check format, vet and staticcheck
+	@unformatted=$$(gofmt -l .); \
+	if [ -n "$$unformatted" ]; then echo "gofmt -w would change: $$unformatted" >&2; exit 1; fi
+	go vet $(PACKAGES)
+	go tool staticcheck $(PACKAGES)
+
+.PHONY: rules
+rules: need-build ## Check the import rules alone
+	go test $(TESTFLAGS) ./internal/architecture
+
+.PHONY: fuzz
+fuzz: need-build ## Run each fuzz target for FUZZTIME (10s)
+	scripts/fuzz $(FUZZTIME)
+
+.PHONY: tools
+tools: need-test ## Install what the targets need, and fetch the modules
+	go mod download
+	go build -o /dev/null honnef.co/go/tools/cmd/staticcheck
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin
+
+# What each needs beyond Go and make. Debian's packages are installed when they
+# are missing.
+.PHONY: need-build need-demo need-test
+need-build: ; @scripts/ensure go certs
+need-demo: ; @scripts/ensure go certs python3
+need-test: ; @scripts/ensure go certs cc python3 curl
