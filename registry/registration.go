@@ -252,6 +252,8 @@ func decodeError(err error) *FieldError {
 	var syntax *json.SyntaxError
 	unknown, isUnknown := strings.CutPrefix(err.Error(), "json: unknown field ")
 	switch {
+	case errors.As(err, &typ) && typ.Field == "metadata" && jsonKind(typ) == "a string":
+		return &FieldError{Field: typ.Field, Problem: "must have strings for values, got a JSON " + typ.Value}
 	case errors.As(err, &typ) && typ.Field != "":
 		return &FieldError{Field: typ.Field, Problem: fmt.Sprintf("must be %s, got a JSON %s", jsonKind(typ), typ.Value)}
 	case errors.As(err, &typ):

@@ -146,7 +146,7 @@ func (c *controlPlane) startAtlas(ctx context.Context, opts bus.Options) error {
 		return err
 	}
 	c.started.push(func(context.Context) error { conn.Close(); return nil })
-	node, err := atlas.Start(ctx, atlas.Options{Conn: conn, Logger: c.log, Meter: c.metrics.meter()})
+	node, err := atlas.Start(ctx, atlas.Options{Conn: conn, Logger: c.log, MeterProvider: c.metrics.provider})
 	if err != nil {
 		return err
 	}
@@ -166,7 +166,7 @@ func (c *controlPlane) openSession(ctx context.Context, opts connect.Options) (e
 func (c *controlPlane) createBridge() error {
 	forwarder, err := builtin.NewForwarder(smartclient.NewTransport(smartclient.Options{
 		Realm: c.set.realm, Resolver: c.session.Table(), Retry: smartclient.RetryUnsent, Logger: c.log,
-	}), builtin.ForwarderOptions{Logger: c.log, Meter: c.metrics.meter()})
+	}), builtin.ForwarderOptions{Logger: c.log, MeterProvider: c.metrics.provider})
 	if err != nil {
 		return err
 	}

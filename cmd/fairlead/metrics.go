@@ -8,7 +8,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	otelprom "go.opentelemetry.io/otel/exporters/prometheus"
-	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 )
 
@@ -29,8 +28,6 @@ func newMetrics() (*metrics, error) {
 	m.provider = sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter))
 	return m, nil
 }
-
-func (m *metrics) meter() metric.Meter { return m.provider.Meter("fairlead.dev") }
 
 func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})

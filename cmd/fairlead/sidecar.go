@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,14 +58,20 @@ func runSidecar(ctx context.Context, set *settings, addr, readyFile string) (err
 	return runReady(ctx, set, readyFile, newReady("", "", httpURL(listener)), began, car.Run)
 }
 
+// newSidecar ties a plane to a table. The plane's own paths are filled in
+// last, because they tell of the sidecar around it.
 func newSidecar(set *settings, session *connect.Session, listener net.Listener, m *metrics) (*sidecar.Sidecar, error) {
+	own := http.NewServeMux()
 	plane, err := builtin.New(builtin.Options{
-		Realm: set.realm, Listener: listener, Resolver: session.Table(), Logger: set.logger(), Meter: m.meter(),
+		Realm: set.realm, Listener: listener, Resolver: session.Table(), Logger: set.logger(),
+		MeterProvider: m.provider, Own: own,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return sidecar.New(plane, session.Table(), sidecar.Options{Logger: set.logger()}), nil
+	car := sidecar.New(plane, session.Table(), sidecar.Options{Logger: set.logger()})
+	car.Mount(own, m.handler())
+	return car, nil
 }
 
 func closeSession(s *connect.Session) error {

@@ -44,6 +44,7 @@ var rules = []rule{
 	{pkg: "sidecar", imports: []string{"registry", "smartclient/..."}},
 	{pkg: "sidecar/problem", imports: []string{"registry"}},
 	{pkg: "sidecar/httpserver", imports: []string{"registry", "sidecar/problem"}},
+	{pkg: "sidecar/attend", imports: []string{"registry", "registry/registrar"}},
 	{pkg: "sidecar/*", imports: []string{"registry", "smartclient/...", "sidecar", "sidecar/problem", "sidecar/httpserver"}},
 
 	{pkg: "services/*", client: true, imports: []string{

@@ -100,7 +100,7 @@ func (l *listener) release() {
 
 // decode ignores what is not the registry's word on this interest.
 func (l *listener) decode(msg *nats.Msg) (registry.Update, bool) {
-	u, err := decode(msg.Subject, msg.Data, l.interest)
+	u, err := decode(msg, l.interest)
 	if err != nil {
 		l.client.ignored.Add(1)
 		l.client.log.Debug("message ignored", "subject", msg.Subject, "error", err)
@@ -108,19 +108,33 @@ func (l *listener) decode(msg *nats.Msg) (registry.Update, bool) {
 	return u, err == nil
 }
 
-var errSubject = errors.New("subject does not fit the message")
+var (
+	errSubject = errors.New("subject does not fit the message")
+	errKind    = errors.New("message is not marked as the registry's")
+)
 
-func decode(subject string, data []byte, in registry.Interest) (registry.Update, error) {
-	if subject == protocol.Digest(in) {
-		var d registry.Digest
-		if err := json.Unmarshal(data, &d); err != nil {
-			return registry.Update{}, err
-		}
-		if d.Realm != in.Realm || d.Service != in.Service {
-			return registry.Update{}, errSubject
-		}
-		return registry.Update{Digest: &d}, nil
+func decode(msg *nats.Msg, in registry.Interest) (registry.Update, error) {
+	switch msg.Header.Get(protocol.KindHeader) {
+	case protocol.KindDigest:
+		return decodeDigest(msg.Subject, msg.Data, in)
+	case protocol.KindChanges:
+		return decodeChanges(msg.Subject, msg.Data, in)
 	}
+	return registry.Update{}, errKind
+}
+
+func decodeDigest(subject string, data []byte, in registry.Interest) (registry.Update, error) {
+	var d registry.Digest
+	if err := json.Unmarshal(data, &d); err != nil {
+		return registry.Update{}, err
+	}
+	if subject != protocol.Digest(in) || d.Realm != in.Realm || d.Service != in.Service {
+		return registry.Update{}, errSubject
+	}
+	return registry.Update{Digest: &d}, nil
+}
+
+func decodeChanges(subject string, data []byte, in registry.Interest) (registry.Update, error) {
 	var c registry.Changes
 	if err := json.Unmarshal(data, &c); err != nil {
 		return registry.Update{}, err

@@ -56,25 +56,30 @@ type feed struct {
 func (f *feed) pending() bool { return f.asking || !f.due.IsZero() }
 
 // demand wants a snapshot, after a random part of a spread, and later the more
-// often that happened lately.
+// often that happened lately. It reports false if one is wanted already.
 func (f *feed) demand(now time.Time, over time.Duration) (fresh bool) {
-	if f.asking {
+	if f.pending() {
 		return false
 	}
-	delay := spread(over)
-	if fresh = f.due.IsZero(); fresh {
-		if now.Sub(f.answeredAt) > calm {
-			f.resyncs = 0
-		}
-		if f.resyncs > 0 {
-			delay += backoff(f.resyncs)
-		}
-		f.resyncs++
+	if now.Sub(f.answeredAt) > calm {
+		f.resyncs = 0
 	}
-	if at := now.Add(delay); fresh || at.Before(f.due) {
+	delay := spread(over)
+	if f.resyncs > 0 {
+		delay += backoff(f.resyncs)
+	}
+	f.resyncs++
+	f.due = now.Add(delay)
+	return true
+}
+
+// hurry cuts the wait for a request short: there is a sign that it will be
+// answered now.
+func (f *feed) hurry(now time.Time) {
+	f.demand(now, massSpread)
+	if at := now.Add(spread(massSpread)); !f.asking && at.Before(f.due) {
 		f.due = at
 	}
-	return fresh
 }
 
 // ask begins a request. What was heard before stays in the backlog: the node
@@ -103,7 +108,7 @@ func (f *feed) lost(now time.Time) {
 		f.again = true
 		return
 	}
-	f.demand(now, massSpread)
+	f.hurry(now)
 }
 
 // changes applies a message's changes, if they follow what is held.
@@ -221,9 +226,10 @@ func (f *feed) current(now time.Time) {
 func (f *feed) digest(t *registry.Table, d *registry.Digest, now time.Time) {
 	switch {
 	case d.Realm != f.interest.Realm || d.Service != f.interest.Service || !strings.HasPrefix(d.Hash, registry.HashVersion):
-	case f.asking:
-	case f.pending() || d.Epoch != f.epoch:
-		f.demand(now, massSpread) // the registry is there: do not wait for the back-off
+	case f.pending():
+		f.hurry(now)
+	case d.Epoch != f.epoch:
+		f.demand(now, massSpread)
 	case d.Hash == f.hash(t):
 		f.doubt, f.behindSince = nil, time.Time{}
 		f.current(now)

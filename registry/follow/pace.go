@@ -22,7 +22,7 @@ const (
 	silence = 15 * time.Second
 
 	// olderMost is how many older snapshots in a row are believed.
-	olderMost = 3
+	olderMost = 5
 
 	snapshotTimeout = 5 * time.Second
 	// The backlog holds messages heard while a snapshot is under way.

@@ -57,30 +57,22 @@ func (s *suite) snapshotEqualsChanges() {
 	s.mark("identity")
 	s.mark("billing")
 	built, marks := registry.NewTable(s.h.Realm, ""), 0
-	ear.changes("both marks", func(_ registry.Changes, c registry.Change) bool { return s.build(&built, c, &marks) == 2 })
-	snapshot := s.table()
-	for service := range snapshot.Services() {
+	ear.changes("both marks", func(all registry.Changes, c registry.Change) bool {
+		if c.Instance == nil {
+			built = built.WithoutInstance(all.Service, c.Gone, c.Revision)
+			return false
+		}
+		built = built.WithInstance(*c.Instance)
+		if c.Instance.ID == "mark" {
+			marks++
+		}
+		return marks == 2
+	})
+	for service := range s.table().Services() {
 		if mine := built.Service(service.Name); mine.Hash() != service.Hash() || mine.Revision != service.Revision {
 			s.Errorf("%s: changes built %+v\nsnapshot has %+v", service.Name, mine, service)
 		}
 	}
-}
-
-// build applies a change and counts the marks seen.
-func (s *suite) build(t **registry.Table, c registry.Change, marks *int) int {
-	if c.Instance == nil {
-		for service := range (*t).Services() {
-			if _, ok := service.Instance(c.Gone); ok && service.Revision == c.Previous {
-				*t = (*t).WithoutInstance(service.Name, c.Gone, c.Revision)
-			}
-		}
-		return *marks
-	}
-	*t = (*t).WithInstance(*c.Instance)
-	if c.Instance.ID == "mark" {
-		*marks++
-	}
-	return *marks
 }
 
 func (s *suite) listenThenSnapshot() {

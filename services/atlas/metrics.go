@@ -7,7 +7,6 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/metric/noop"
 
 	"fairlead.dev/registry"
 	"fairlead.dev/registry/protocol"
@@ -24,10 +23,8 @@ type meters struct {
 
 // measure creates the instruments. What can be read off the model is observed
 // when somebody looks, and costs nothing otherwise.
-func (n *Node) measure(meter metric.Meter) (err error) {
-	if meter == nil {
-		meter = noop.Meter{}
-	}
+func (n *Node) measure(provider metric.MeterProvider) (err error) {
+	meter := provider.Meter("fairlead.dev/services/atlas")
 	n.meters.requests, err = meter.Int64Counter("fairlead.atlas.requests",
 		metric.WithUnit("{request}"), metric.WithDescription("Requests answered, by verb and code."))
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 
 	"fairlead.dev/bus"
@@ -33,8 +34,8 @@ type Options struct {
 	// Provision is how streams and buckets are made.
 	Provision provision.Options
 	Logger    *slog.Logger
-	// Meter gets the node's metrics; nil records nothing.
-	Meter metric.Meter
+	// MeterProvider gets the node's metrics; OpenTelemetry's global by default.
+	MeterProvider metric.MeterProvider
 }
 
 func (o Options) withDefaults() Options {
@@ -46,6 +47,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxSuspect == 0 {
 		o.MaxSuspect = time.Hour
+	}
+	if o.MeterProvider == nil {
+		o.MeterProvider = otel.GetMeterProvider()
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -105,7 +109,7 @@ func Start(ctx context.Context, opts Options) (*Node, error) {
 func (n *Node) start(ctx context.Context) error {
 	running, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
-	if err := n.measure(n.opts.Meter); err != nil {
+	if err := n.measure(n.opts.MeterProvider); err != nil {
 		return err
 	}
 	if err := provision.Ensure(ctx, n.store.js, n.opts.Provision); err != nil {

@@ -3,11 +3,13 @@ package bridge
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -384,4 +386,28 @@ func TestOptionsAreRequired(t *testing.T) {
 	if _, err := New(Options{}); err == nil {
 		t.Error("a bridge without a registry was made")
 	}
+}
+
+// TestManyAtOnce: programs that register, beat and leave at the same time do
+// not disturb each other.
+func TestManyAtOnce(t *testing.T) {
+	g := newRig(t, nil)
+	var programs sync.WaitGroup
+	for i := range 16 {
+		programs.Go(func() {
+			path := fmt.Sprintf("/v1/realms/local/services/identity/instances/host%d", i)
+			for range 10 {
+				if x := g.do("PUT", path, good); x.status != 201 {
+					t.Errorf("registering got %d %s", x.status, x.body)
+				}
+				if x := g.do("POST", path+"/heartbeat", ""); x.status != 204 {
+					t.Errorf("beating got %d %s", x.status, x.body)
+				}
+				if x := g.do("DELETE", path, ""); x.status != 204 {
+					t.Errorf("leaving got %d %s", x.status, x.body)
+				}
+			}
+		})
+	}
+	programs.Wait()
 }

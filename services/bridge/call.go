@@ -30,6 +30,8 @@ func (b *Bridge) call(w http.ResponseWriter, r *http.Request, escapedService, pa
 	if err := registry.ValidateName("service", service); err != nil {
 		return err
 	}
+	// Services that build links from it lead the caller back here.
+	r.Header.Set("X-Forwarded-Prefix", callPrefix+service)
 	b.opts.Forwarder.Forward(w, r, service, path)
 	return nil
 }

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fairlead.dev/connect"
+	"fairlead.dev/registry"
+)
+
+// callFlags are what curl's users know by the same letters.
+type callFlags struct {
+	headers []string
+	data    string
+	include bool
+	timeout *span
+}
+
+// newCallCommand calls a service as a program with the smart client would.
+func newCallCommand(set *settings) *cobra.Command {
+	var f callFlags
+	c := &cobra.Command{
+		Use:   "call METHOD service://NAME/PATH",
+		Short: "Call a service by name, straight to one of its instances",
+		Long: `Call a service by name, straight to one of its instances, and write the body of
+the answer to standard output. Retries and the choice of an instance are the
+smart client's. A status of 400 or more is exit code 1, no such service 3.`,
+		Example: `  fairlead call GET service://identity/users/1
+  fairlead call POST service://identity/users -H 'Idempotency-Key: 7' -d '{"name":"Ada"}'
+  fairlead call PUT service://identity/users/1/photo -d @photo.jpg -i`,
+		Args: cobra.ExactArgs(2),
+	}
+	c.Flags().StringArrayVarP(&f.headers, "header", "H", nil, "header 'Name: value'; may be given several times")
+	c.Flags().StringVarP(&f.data, "data", "d", "", "body; @FILE reads it from a file, @- from standard input")
+	c.Flags().BoolVarP(&f.include, "include", "i", false, "write the status and the headers before the body")
+	f.timeout = spanFlag(c, "timeout", 30*time.Second, "how long the call may take, retries included")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		ctx, cancel := f.timeout.bound(c.Context())
+		defer cancel()
+		req, err := set.newRequest(ctx, args[0], args[1], c.Flags().Changed("data"), f)
+		if err != nil {
+			return err
+		}
+		return set.call(req, f.include)
+	}
+	return c
+}
+
+// newRequest turns the command line into a request. All errors are mistakes
+// in it.
+func (s *settings) newRequest(ctx context.Context, method, target string, hasBody bool, f callFlags) (*http.Request, error) {
+	if err := checkTarget(target); err != nil {
+		return nil, err
+	}
+	body, err := s.readBody(f.data)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, strings.ToUpper(method), target, bytes.NewReader(body))
+	if err != nil {
+		return nil, usagef("METHOD: %w", err)
+	}
+	if err := setHeaders(req, f.headers); err != nil {
+		return nil, err
+	}
+	if !hasBody {
+		req.Body, req.GetBody = http.NoBody, nil
+	} else if req.Header.Get("Content-Type") == "" {
+		req.Header.Set("Content-Type", contentType(body))
+	}
+	return req, nil
+}
+
+func checkTarget(target string) error {
+	u, err := url.Parse(target)
+	switch {
+	case err != nil:
+		return usagef("URL: %w", err)
+	case u.Scheme != "service":
+		return usagef("URL: must be like service://identity/users/1, got %q", target)
+	case u.User != nil:
+		return usagef("URL: must not have a user or a password")
+	}
+	return registry.ValidateName("service", u.Host)
+}
+
+func (s *settings) readBody(data string) ([]byte, error) {
+	file, isFile := strings.CutPrefix(data, "@")
+	switch {
+	case !isFile:
+		return []byte(data), nil
+	case file == "-":
+		body, err := io.ReadAll(s.in)
+		if err != nil {
+			return nil, fmt.Errorf("--data: read standard input: %w", err)
+		}
+		return body, nil
+	}
+	body, err := os.ReadFile(file)
+	if err != nil {
+		return nil, usagef("--data: %w", err)
+	}
+	return body, nil
+}
+
+func setHeaders(req *http.Request, headers []string) error {
+	for _, header := range headers {
+		name, value, ok := strings.Cut(header, ":")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if !ok || name == "" || strings.ContainsAny(name, " \t\r\n") || strings.ContainsAny(value, "\r\n") {
+			return usagef("--header: must be like 'Name: value', got %q", header)
+		}
+		if strings.EqualFold(name, "Host") {
+			req.Host = value
+			continue
+		}
+		req.Header.Add(name, value)
+	}
+	return nil
+}
+
+func contentType(body []byte) string {
+	if json.Valid(body) {
+		return "application/json"
+	}
+	return http.DetectContentType(body)
+}
+
+// call sends the request and writes the answer. Redirects are shown, not
+// followed, as curl does.
+func (s *settings) call(req *http.Request, include bool) (err error) {
+	session, err := s.dial(req.Context(), connect.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeSession(session)) }()
+	client := session.Client().HTTPClient()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if err := s.printResponse(resp, include); err != nil {
+		return err
+	}
+	if resp.StatusCode >= http.StatusBadRequest {
+		return fmt.Errorf("%s %s: status %s", req.Method, req.URL.Redacted(), resp.Status)
+	}
+	return nil
+}
+
+func (s *settings) printResponse(resp *http.Response, include bool) error {
+	if include {
+		fmt.Fprintf(s.out, "%s %s\n", resp.Proto, resp.Status)
+		for _, name := range slices.Sorted(maps.Keys(resp.Header)) {
+			for _, value := range resp.Header[name] {
+				fmt.Fprintf(s.out, "%s: %s\n", name, value)
+			}
+		}
+		fmt.Fprintln(s.out)
+	}
+	if _, err := io.Copy(s.out, resp.Body); err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestCall(t *testing.T) {
+	r := startRealm(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		switch req.URL.Path {
+		case "/old":
+			http.Redirect(w, req, "/new", http.StatusFound)
+		case "/broken":
+			http.Error(w, "no database", http.StatusInternalServerError)
+		default:
+			body, _ := io.ReadAll(req.Body)
+			w.Header().Set("Served-By", "test")
+			_, _ = io.WriteString(w, strings.Join([]string{req.Method, req.URL.RequestURI(), req.Host,
+				req.Header.Get("Colour"), req.Header.Get("Content-Type"), string(body)}, "|"))
+		}
+	}))
+	defer server.Close()
+	r.register(t, "identity", "a", server.URL)
+	file := filepath.Join(t.TempDir(), "body")
+	if err := os.WriteFile(file, []byte("from a file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name, input string
+		args        []string
+		code        int
+		out, err    string
+	}{
+		{"get", "", []string{"GET", "service://identity/users/1?a=b"}, exitOK, "GET|/users/1?a=b|identity||||", ""},
+		{"method in small letters", "", []string{"delete", "service://identity/users/1"}, exitOK, "DELETE|/users/1|identity|||", ""},
+		{"header", "", []string{"GET", "service://identity/", "-H", "Colour: dark blue", "-H", "Host: example.com"}, exitOK, "GET|/|example.com|dark blue||", ""},
+		{"JSON", "", []string{"PUT", "service://identity/", "-d", `{"a":1}`}, exitOK, `PUT|/|identity||application/json|{"a":1}`, ""},
+		{"text", "", []string{"POST", "service://identity/", "-d", "hello"}, exitOK, "POST|/|identity||text/plain; charset=utf-8|hello", ""},
+		{"body from a file", "", []string{"PUT", "service://identity/", "-d", "@" + file, "-H", "content-type: x/y"}, exitOK, "PUT|/|identity||x/y|from a file", ""},
+		{"body from standard input", "piped", []string{"PUT", "service://identity/", "-d", "@-"}, exitOK, "PUT|/|identity||text/plain; charset=utf-8|piped", ""},
+		{"a redirect is shown", "", []string{"GET", "service://identity/old", "-i"}, exitOK, "HTTP/1.1 302 Found\n", ""},
+		{"headers", "", []string{"GET", "service://identity/", "--include"}, exitOK, "Served-By: test\n", ""},
+		{"failure", "", []string{"POST", "service://identity/broken"}, exitFailed, "no database\n", "fairlead: POST service://identity/broken: status 500 Internal Server Error\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := fairlead(t, r.NATS, tt.input, append([]string{"call"}, tt.args...)...)
+			if got.code != tt.code || !strings.Contains(got.out+"|", tt.out) || got.err != tt.err {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+	r.succeed(t, "disable", "identity", "a")
+	got := r.fairlead(t, "call", "GET", "service://identity/")
+	if got.code != exitNotFound || !strings.Contains(got.err, "no instance is enabled") {
+		t.Errorf("once disabled it gave %+v", got)
+	}
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"fairlead.dev/bus"
+	"fairlead.dev/registry"
+	"fairlead.dev/registry/protocol"
+)
+
+func address(url string) string { return strings.TrimPrefix(url, "http://") }
+
+func (r *realm) doctor(t *testing.T, args ...string) (report, result) {
+	t.Helper()
+	got := r.fairlead(t, append([]string{"doctor", "-o", "json",
+		"--http-addr", address(r.HTTP), "--sidecar-addr", address(r.Sidecar)}, args...)...)
+	return decode[report](t, got.out), got
+}
+
+func (r report) of(check string) diagnosis {
+	i := slices.IndexFunc(r.Checks, func(d diagnosis) bool { return d.Check == check })
+	if i < 0 {
+		return diagnosis{}
+	}
+	return r.Checks[i]
+}
+
+func TestDoctorOfAWellRealm(t *testing.T) {
+	r := startRealm(t)
+	server := httptest.NewServer(nil)
+	defer server.Close()
+	r.register(t, "identity", "a", server.URL)
+	found, got := r.doctor(t)
+	if got.code != exitOK || got.err != "" {
+		t.Errorf("it gave %+v", got)
+	}
+	for _, check := range []string{"bus", "realm", "table", "bridge", "sidecar"} {
+		if d := found.of(check); d.Status != isOK {
+			t.Errorf("%s: %+v", check, d)
+		}
+	}
+	if d := found.of("realm"); !strings.Contains(d.Detail, "1 services, 1 instances (1 passing), 0 disabled") {
+		t.Errorf("the realm is %q", d.Detail)
+	}
+}
+
+func TestDoctorFindsWhatIsWrong(t *testing.T) {
+	r := startRealm(t)
+	imposter := httptest.NewServer(http.NotFoundHandler())
+	defer imposter.Close()
+	found, got := r.doctor(t, "--http-addr", address(imposter.URL), "--sidecar-addr", address(imposter.URL))
+	if got.code != exitFailed || !strings.Contains(got.err, "2 of ") || found.Status != isFail {
+		t.Errorf("it gave %+v", got)
+	}
+	for _, check := range []string{"bridge", "sidecar"} {
+		if d := found.of(check); d.Status != isFail || d.Hint == "" {
+			t.Errorf("%s: %+v", check, d)
+		}
+	}
+	found, got = r.doctor(t, "--http-addr", "127.0.0.1:1", "--sidecar-addr", "127.0.0.1:1")
+	if got.code != exitOK || found.of("bridge").Status != isWarn || found.of("sidecar").Status != isWarn {
+		t.Errorf("where nobody listens it gave %+v", got)
+	}
+}
+
+func TestDoctorWithoutABus(t *testing.T) {
+	got := fairlead(t, "nats://127.0.0.1:1", "", "doctor", "--http-addr", "127.0.0.1:1", "--sidecar-addr", "127.0.0.1:1")
+	if got.code != exitFailed || !strings.HasPrefix(got.out, "fail  bus ") || !strings.Contains(got.err, "1 of 3 checks failed") {
+		t.Errorf("it gave %+v", got)
+	}
+}
+
+// The nats tool's context lets people in to the registry's bucket. What they
+// edit there by hand takes effect, and rubbish is shown by doctor.
+func TestNATSContext(t *testing.T) {
+	r := startRealm(t)
+	server := httptest.NewServer(nil)
+	defer server.Close()
+	r.register(t, "identity", "a", server.URL)
+	login := decode[natsContext](t, r.succeed(t, "nats-context", "--data", r.data))
+	kv := openRegistry(t, login)
+
+	entry, err := kv.Get(t.Context(), "hosts.local.identity.a")
+	if err != nil || !strings.Contains(string(entry.Value()), "127.0.0.1") {
+		t.Fatalf("the registration is %v (%v)", entry, err)
+	}
+	if _, err := kv.PutString(t.Context(), "hosts.local.identity.a.enabled", "false"); err != nil {
+		t.Fatal(err)
+	}
+	r.await(t, "identity", "a", func(in registry.Instance, _ bool) bool { return !in.Enabled })
+	if _, err := kv.PutString(t.Context(), "hosts.local.identity.a.enabled", "rubbish"); err != nil {
+		t.Fatal(err)
+	}
+	r.awaitQuarantine(t)
+	found, _ := r.doctor(t)
+	d := found.of("quarantine")
+	if d.Status != isWarn || !strings.Contains(d.Detail, "hosts.local.identity.a.enabled: ") || !strings.Contains(d.Hint, "nats kv del atlas") {
+		t.Errorf("the diagnosis is %+v", d)
+	}
+}
+
+func openRegistry(t *testing.T, login natsContext) jetstream.KeyValue {
+	t.Helper()
+	conn, err := bus.Connect(t.Context(), bus.Options{URL: login.URL, User: login.User, Password: login.Password, FailFast: true, Logger: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	js, err := jetstream.New(conn.NATS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	kv, err := js.KeyValue(t.Context(), "atlas")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kv
+}
+
+// awaitQuarantine asks again and again: nothing is published of it.
+func (r *realm) awaitQuarantine(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		status, err := r.session.Atlas().Status(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(status.Quarantined) > 0 {
+			return
+		}
+	}
+}
+
+func TestNATSContextIsSaved(t *testing.T) {
+	r := startRealm(t)
+	config := t.TempDir()
+	t.Setenv("XDG_CONFIG_HOME", config)
+	out := r.succeed(t, "nats-context", "--data", r.data, "--save")
+	file := filepath.Join(config, "nats", "context", "fairlead.json")
+	if !strings.Contains(out, file) {
+		t.Errorf("it says %q", out)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if saved := decode[natsContext](t, string(text)); saved.URL != r.NATS || saved.User != "atlas" || saved.Password == "" {
+		t.Errorf("it saved %+v", saved)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file is %v (%v)", info, err)
+	}
+}
+
+func TestJudgeRegistry(t *testing.T) {
+	if d := judgeRegistry(protocol.StatusReply{Settling: true}); d.Status != isWarn || d.Hint == "" {
+		t.Errorf("a settling registry is %+v", d)
+	}
+	suspects := protocol.StatusReply{Realms: map[string]protocol.RealmStatus{
+		"local": {Services: 1, Instances: 2, Statuses: map[registry.Status]int{registry.Passing: 1, registry.Suspect: 1}},
+	}}
+	if d := judgeRealm("local", suspects); d.Status != isWarn || !strings.Contains(d.Detail, "(1 passing, 1 suspect)") {
+		t.Errorf("a realm with a suspect is %+v", d)
+	}
+	if d := judgeRealm("empty", suspects); d.Status != isWarn || !strings.Contains(d.Hint, "--realm") {
+		t.Errorf("an empty realm is %+v", d)
+	}
+}
+
+func TestJudgeTable(t *testing.T) {
+	snap := registry.Snapshot{
+		Realm: "local", Revision: registry.Revision{Epoch: "e", Sequence: 5},
+		Services: []registry.ServiceSnapshot{{Name: "s", Revision: 5, Instances: []registry.Instance{{Service: "s", ID: "a"}}}},
+	}
+	right := registry.FormatHash(tableOf(snap).Hash())
+	tests := []struct {
+		name, epoch string
+		revision    uint64
+		hash, want  string
+	}{
+		{"equal", "e", 5, right, isOK},
+		{"another hash", "e", 5, registry.FormatHash(1), isFail},
+		{"another version", "e", 5, "9:1", isWarn},
+		{"another revision", "e", 6, right, ""},
+		{"another epoch", "f", 5, right, ""},
+	}
+	for _, tt := range tests {
+		d, sure := judgeTable(snap, registry.Digest{Epoch: tt.epoch, Realm: "local", Revision: tt.revision, Hash: tt.hash})
+		if d.Status != tt.want || sure != (tt.want != "") {
+			t.Errorf("%s: %+v (sure: %t)", tt.name, d, sure)
+		}
+	}
+}

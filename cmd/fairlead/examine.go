@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"fairlead.dev/connect"
+	"fairlead.dev/registry"
+	"fairlead.dev/registry/protocol"
+)
+
+// slowRoundTrip is worth a warning: heartbeats come every two seconds.
+const slowRoundTrip = 250 * time.Millisecond
+
+func examineConnection(session *connect.Session) diagnosis {
+	address := session.Bus().NATS().ConnectedUrlRedacted()
+	rtt, err := session.Bus().NATS().RTT()
+	if err != nil {
+		return diagnosis{"bus", isFail, fmt.Sprintf("%s: %v", address, err), "the bus accepts connections but does not answer: look at its log"}
+	}
+	d := diagnosis{Check: "bus", Status: isOK, Detail: fmt.Sprintf("%s, round trip %.2f ms", address, rtt.Seconds()*1000)}
+	if rtt > slowRoundTrip {
+		d.Status, d.Hint = isWarn, "the bus is slow or far away"
+	}
+	return d
+}
+
+// examineRegistry asks Atlas how it stands, and whether what it sends is what
+// it says it is.
+func examineRegistry(ctx context.Context, session *connect.Session) []diagnosis {
+	status, err := session.Atlas().Status(ctx)
+	if err != nil {
+		return []diagnosis{{"registry", isFail, err.Error(), "the bus is there but Atlas is not: is a `fairlead server` or `fairlead up` running on it?"}}
+	}
+	checks := []diagnosis{judgeRegistry(status), judgeRealm(session.Realm(), status)}
+	checks = append(checks, judgeQuarantine(status)...)
+	if status.Realms[session.Realm()].Instances == 0 {
+		return checks // an empty realm has no digest
+	}
+	return append(checks, examineTable(ctx, session))
+}
+
+func judgeRegistry(s protocol.StatusReply) diagnosis {
+	d := diagnosis{Check: "registry", Status: isOK, Detail: fmt.Sprintf("revision %s, %d realms", s.Revision, len(s.Realms))}
+	if s.Settling {
+		d.Status, d.Hint = isWarn, "Atlas has just started and judges no lease yet; wait a few seconds"
+	}
+	return d
+}
+
+func judgeRealm(realm string, s protocol.StatusReply) diagnosis {
+	r := s.Realms[realm]
+	d := diagnosis{Check: "realm", Status: isOK, Detail: fmt.Sprintf("%s: %d services, %d instances%s, %d disabled",
+		realm, r.Services, r.Instances, statusCounts(r), r.Disabled)}
+	switch {
+	case r.Instances == 0:
+		d.Status, d.Hint = isWarn, "nothing is registered here; --realm names another realm"
+	case r.Statuses[registry.Suspect]+r.Statuses[registry.Critical] > 0:
+		d.Status, d.Hint = isWarn, "`fairlead instances` tells which are suspect or critical"
+	}
+	return d
+}
+
+func statusCounts(r protocol.RealmStatus) string {
+	var parts []string
+	for _, status := range []registry.Status{registry.Passing, registry.Warning, registry.Critical, registry.Suspect, registry.Draining} {
+		if n := r.Statuses[status]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, status))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
+}
+
+// judgeQuarantine has a line for each value that makes no sense. It is no
+// failure: the last good value is in force.
+func judgeQuarantine(s protocol.StatusReply) []diagnosis {
+	var all []diagnosis
+	for _, key := range slices.Sorted(maps.Keys(s.Quarantined)) {
+		all = append(all, diagnosis{"quarantine", isWarn, key + ": " + s.Quarantined[key],
+			"the last good value is in force; put a right one there, or delete the key (nats kv del atlas " + key + ")"})
+	}
+	return all
+}
+
+// examineTable asks for a table and waits for the registry's next digest of
+// the same revision.
+func examineTable(ctx context.Context, session *connect.Session) diagnosis {
+	interest := registry.Interest{Realm: session.Realm()}
+	digests := make(chan registry.Digest, 8)
+	stop, err := session.Atlas().Listen(interest, func(u registry.Update) {
+		if u.Digest != nil && len(digests) < cap(digests) {
+			digests <- *u.Digest
+		}
+	})
+	if err != nil {
+		return diagnosis{"table", isFail, err.Error(), "changes cannot be listened to: look at the bus's permissions"}
+	}
+	defer stop()
+	for {
+		select {
+		case digest := <-digests:
+			snap, err := session.Atlas().Snapshot(ctx, interest)
+			if err != nil {
+				return diagnosis{"table", isFail, err.Error(), "look at Atlas's log"}
+			}
+			if d, sure := judgeTable(snap, digest); sure {
+				return d
+			}
+		case <-ctx.Done():
+			return diagnosis{"table", isWarn, "no digest came for a revision that stood still", "try again, or with a longer --timeout"}
+		}
+	}
+}
+
+// judgeTable compares a snapshot with a digest. They say nothing of each other
+// unless they are of the same revision.
+func judgeTable(snap registry.Snapshot, digest registry.Digest) (d diagnosis, sure bool) {
+	table := tableOf(snap)
+	if digest.Epoch != snap.Revision.Epoch || digest.Revision != snap.Revision.Sequence {
+		return d, false
+	}
+	d = diagnosis{Check: "table", Status: isOK, Detail: fmt.Sprintf("%d instances, as the registry's digest says", table.Len())}
+	switch hash := registry.FormatHash(table.Hash()); {
+	case !strings.HasPrefix(digest.Hash, registry.HashVersion):
+		d = diagnosis{"table", isWarn, "the digest " + digest.Hash + " is of another version", "this command and the registry are of different versions"}
+	case hash != digest.Hash:
+		d = diagnosis{"table", isFail, fmt.Sprintf("the snapshot's hash is %s, the digest's %s", hash, digest.Hash), "restart Atlas; if it stays so, this is a defect worth reporting"}
+	}
+	return d, true
+}
+
+func tableOf(snap registry.Snapshot) *registry.Table {
+	t := registry.NewTable(snap.Realm, snap.Revision.Epoch)
+	for _, s := range snap.Services {
+		t = t.WithService(s.Name, s.Revision, s.Instances)
+	}
+	return t.At(snap.Revision)
+}
+
+func examineBridge(ctx context.Context, timeout *span, address string) diagnosis {
+	resp, body, err := get(ctx, timeout, "http://"+address+"/health")
+	if err != nil {
+		return unreachable("bridge", address, err, "--http-addr names another address")
+	}
+	var health struct{ Status, Output string }
+	if err := json.Unmarshal(body, &health); err != nil {
+		return diagnosis{"bridge", isFail, fmt.Sprintf("%s answers %s, which is no health", address, resp.Status), "something else may listen there"}
+	}
+	d := diagnosis{Check: "bridge", Status: isOK, Detail: strings.TrimSpace(fmt.Sprintf("%s: %s %s", address, health.Status, health.Output))}
+	switch {
+	case health.Status == "warn":
+		d.Status, d.Hint = isWarn, "it answers, from a table that may be old"
+	case health.Status != "pass":
+		d.Status, d.Hint = isFail, "look at its log"
+	}
+	return d
+}
+
+// examineSidecar asks for nothing in particular: a sidecar that answers which
+// ways there are to name a service is well.
+func examineSidecar(ctx context.Context, timeout *span, address string) diagnosis {
+	resp, _, err := get(ctx, timeout, "http://"+address+"/")
+	if err != nil {
+		return unreachable("sidecar", address, err, "--sidecar-addr names another address")
+	}
+	if resp.StatusCode != http.StatusBadRequest || !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/problem+json") {
+		return diagnosis{"sidecar", isFail, fmt.Sprintf("%s answers %s, as no sidecar would", address, resp.Status), "something else may listen there"}
+	}
+	return diagnosis{Check: "sidecar", Status: isOK, Detail: address + ": answers"}
+}
+
+// unreachable is no failure where nobody listens: not every host has one.
+func unreachable(check, address string, err error, hint string) diagnosis {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return diagnosis{check, isWarn, address + ": nobody listens there", hint}
+	}
+	return diagnosis{check, isFail, fmt.Sprintf("%s: %v", address, err), hint}
+}
+
+// get asks directly, whatever proxy the environment names.
+func get(ctx context.Context, timeout *span, url string) (*http.Response, []byte, error) {
+	ctx, cancel := timeout.bound(ctx)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	return resp, body, err
+}

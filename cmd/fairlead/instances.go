@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fairlead.dev/connect"
+	"fairlead.dev/registry"
+)
+
+// newInstancesCommand lists the instances of a service, or of all.
+func newInstancesCommand(set *settings) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "instances [SERVICE]",
+		Short: "List instances: where they are, how they fare, who switched them off",
+		Example: `  fairlead instances identity
+  fairlead instances -o json`,
+		Args: cobra.MaximumNArgs(1),
+	}
+	timeout := timeoutFlag(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		service := strings.Join(args, "")
+		if len(args) > 0 {
+			if err := registry.ValidateName("service", service); err != nil {
+				return err
+			}
+		}
+		return set.ask(c.Context(), timeout, func(ctx context.Context, session *connect.Session) error {
+			return set.listInstances(ctx, session, service)
+		})
+	}
+	return c
+}
+
+type instancesListing struct {
+	origin
+	Instances []instanceRow `json:"instances"`
+}
+
+// An instanceRow is everything that tables hold of an instance, and its
+// address in one word.
+type instanceRow struct {
+	registry.Instance
+	Endpoint string `json:"endpoint"`
+}
+
+func (s *settings) listInstances(ctx context.Context, session *connect.Session, service string) error {
+	snap, from, err := s.snapshot(ctx, session, service)
+	if err != nil {
+		return err
+	}
+	listing := instancesListing{origin: from, Instances: instanceRows(snap)}
+	if service != "" && len(listing.Instances) == 0 {
+		return fmt.Errorf("%w: %s in realm %s", registry.ErrNoSuchService, service, s.realm)
+	}
+	return s.list(listing, from, func(w io.Writer) { writeInstances(w, listing.Instances, time.Now()) })
+}
+
+func instanceRows(snap registry.Snapshot) []instanceRow {
+	rows := []instanceRow{}
+	for _, service := range snap.Services {
+		for _, in := range service.Instances {
+			rows = append(rows, instanceRow{Instance: in, Endpoint: endpoint(in)})
+		}
+	}
+	return rows
+}
+
+func endpoint(in registry.Instance) string { return in.Scheme + "://" + in.Addr() }
+
+func writeInstances(w io.Writer, rows []instanceRow, now time.Time) {
+	fmt.Fprintln(w, "SERVICE\tINSTANCE\tENDPOINT\tSTATUS\tENABLED\tVERSION\tZONE\tWEIGHT\tSINCE\tREASON")
+	for _, r := range rows {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%t\t%s\t%s\t%d\t%s\t%s\n", r.Service, r.ID, r.Endpoint, r.Status, r.Enabled,
+			dash(r.Version), dash(r.Zone), r.Weight, since(r.Since, now), dash(flagReason(r.Instance)))
+	}
+}
+
+// flagReason says why an operator set the flag, who it was, and until when it
+// holds.
+func flagReason(in registry.Instance) string {
+	var aside []string
+	if in.Owner != "" {
+		aside = append(aside, in.Owner)
+	}
+	if !in.Until.IsZero() {
+		aside = append(aside, "until "+in.Until.Local().Format(time.RFC3339))
+	}
+	if len(aside) == 0 {
+		return in.Reason
+	}
+	return strings.TrimSpace(in.Reason + " (" + strings.Join(aside, ", ") + ")")
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"fairlead.dev/connect"
+	"fairlead.dev/registry"
+)
+
+// newServicesCommand lists the services of a realm.
+func newServicesCommand(set *settings) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "services",
+		Short: "List the services that have instances",
+		Example: `  fairlead services
+  fairlead services -o json`,
+	}
+	timeout := timeoutFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		return set.ask(c.Context(), timeout, set.listServices)
+	}
+	return c
+}
+
+type servicesListing struct {
+	origin
+	Services []serviceRow `json:"services"`
+}
+
+// A serviceRow counts the instances of a service, those of them that pass
+// their checks, and those that are switched off.
+type serviceRow struct {
+	Service   string `json:"service"`
+	Instances int    `json:"instances"`
+	Passing   int    `json:"passing"`
+	Disabled  int    `json:"disabled"`
+}
+
+func (s *settings) listServices(ctx context.Context, session *connect.Session) error {
+	snap, from, err := s.snapshot(ctx, session, "")
+	if err != nil {
+		return err
+	}
+	listing := servicesListing{origin: from, Services: serviceRows(snap)}
+	return s.list(listing, from, func(w io.Writer) {
+		fmt.Fprintln(w, "SERVICE\tINSTANCES\tPASSING\tDISABLED")
+		for _, r := range listing.Services {
+			fmt.Fprintf(w, "%s\t%d\t%d\t%d\n", r.Service, r.Instances, r.Passing, r.Disabled)
+		}
+	})
+}
+
+func serviceRows(snap registry.Snapshot) []serviceRow {
+	rows := []serviceRow{}
+	for _, service := range snap.Services {
+		if len(service.Instances) > 0 {
+			rows = append(rows, countInstances(service))
+		}
+	}
+	return rows
+}
+
+func countInstances(service registry.ServiceSnapshot) serviceRow {
+	row := serviceRow{Service: service.Name, Instances: len(service.Instances)}
+	for _, in := range service.Instances {
+		if in.Status == registry.Passing {
+			row.Passing++
+		}
+		if !in.Enabled {
+			row.Disabled++
+		}
+	}
+	return row
+}

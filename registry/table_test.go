@@ -1,0 +1,136 @@
+package registry
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+func sample(service, id string, port int) Instance {
+	return Instance{Service: service, ID: id, Host: "127.0.0.1", Port: port, Status: Passing, Enabled: true}
+}
+
+func idsOf(s *Service) []string {
+	ids := []string{}
+	for _, in := range s.all() {
+		ids = append(ids, in.ID)
+	}
+	return ids
+}
+
+func TestATableNeverChanges(t *testing.T) {
+	first := NewTable("local", "e").WithService("identity", 1, []Instance{sample("identity", "b", 1), sample("identity", "a", 1)})
+	hash := first.Hash()
+	added := sample("identity", "c", 1)
+	added.Revision = 2
+	second := first.WithInstance(added)
+	third := second.WithoutInstance("identity", "a", 3)
+	fourth := third.WithoutService("identity")
+	for _, c := range []struct {
+		table    *Table
+		want     []string
+		revision uint64
+	}{{first, []string{"a", "b"}, 1}, {second, []string{"a", "b", "c"}, 2}, {third, []string{"b", "c"}, 3}} {
+		s := c.table.Service("identity")
+		if !slices.Equal(idsOf(s), c.want) || s.Revision != c.revision || c.table.Len() != len(c.want) {
+			t.Errorf("at %d: %v, expected %v at %d", s.Revision, idsOf(s), c.want, c.revision)
+		}
+	}
+	if fourth.Service("identity") != nil || first.Hash() != hash || fourth.Hash() != 0 {
+		t.Error("a later table changed an earlier one")
+	}
+}
+
+func TestAChangeSharesTheOtherServices(t *testing.T) {
+	table := NewTable("local", "e")
+	for i := range 1000 {
+		name := fmt.Sprint("s", i)
+		table = table.WithService(name, 1, []Instance{sample(name, "a", 1)})
+	}
+	next := table.WithInstance(sample("s7", "b", 1))
+	for i := range 1000 {
+		name := fmt.Sprint("s", i)
+		if same := table.Service(name) == next.Service(name); same != (name != "s7") {
+			t.Fatalf("%s is shared: %v", name, same)
+		}
+	}
+}
+
+func TestEmptyTables(t *testing.T) {
+	var none *Table
+	if none.Service("identity") != nil {
+		t.Error("no table has a service")
+	}
+	empty := NewTable("local", "e")
+	if empty.Len() != 0 || empty.Hash() != 0 || empty.Digest("identity").Hash != "1:0" {
+		t.Error("an empty table is not empty")
+	}
+	left := empty.WithInstance(sample("identity", "a", 1)).WithoutInstance("identity", "a", 9)
+	if s := left.Service("identity"); s == nil || s.Len() != 0 || s.Revision != 9 || s.Hash() != 0 {
+		t.Errorf("a service whose last instance left: %+v", s)
+	}
+	if s := empty.WithoutInstance("identity", "a", 4).Service("identity"); s == nil || s.Revision != 4 {
+		t.Errorf("an instance that never was left: %+v", s)
+	}
+}
+
+// TestTheHashIsThatOfTheContent follows random changes: kept up change by
+// change, the hash is the same as computed anew.
+func TestTheHashIsThatOfTheContent(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	table := NewTable("local", "e")
+	for i := range 2000 {
+		service, id := fmt.Sprint("s", random.IntN(5)), fmt.Sprint("i", random.IntN(20))
+		if random.IntN(3) == 0 {
+			table = table.WithoutInstance(service, id, uint64(i))
+			continue
+		}
+		in := sample(service, id, random.IntN(3))
+		in.Revision = uint64(i)
+		table = table.WithInstance(in)
+	}
+	fresh := NewTable("local", "e")
+	for s := range table.Services() {
+		fresh = fresh.WithService(s.Name, s.Revision, s.Instances)
+		if !slices.IsSorted(idsOf(s)) {
+			t.Errorf("%s is not sorted: %v", s.Name, idsOf(s))
+		}
+	}
+	if fresh.Hash() != table.Hash() {
+		t.Error("the hash that was kept up is not that of the content")
+	}
+}
+
+func TestSnapshotAndDigest(t *testing.T) {
+	at := Revision{Epoch: "e", Sequence: 9}
+	table := NewTable("local", "e").
+		WithService("identity", 7, []Instance{sample("identity", "a", 1)}).
+		WithService("billing", 8, []Instance{sample("billing", "b", 1)}).At(at)
+	whole := table.Snapshot(Interest{Realm: "local"})
+	if len(whole.Services) != 2 || whole.Services[0].Name != "billing" || whole.Revision != at || whole.Realm != "local" {
+		t.Errorf("snapshot %+v", whole)
+	}
+	if one := table.Snapshot(Interest{Realm: "local", Service: "identity"}); len(one.Services) != 1 || one.Services[0].Revision != 7 {
+		t.Errorf("snapshot %+v", one)
+	}
+	if none := table.Snapshot(Interest{Realm: "local", Service: "other"}); none.Services == nil || len(none.Services) != 0 {
+		t.Errorf("snapshot %+v", none)
+	}
+	if d := table.Digest(""); d.Revision != 9 || d.Hash != FormatHash(table.Hash()) {
+		t.Errorf("digest %+v", d)
+	}
+	if d := table.Digest("identity"); d.Revision != 7 || d.Hash != FormatHash(table.Service("identity").Hash()) {
+		t.Errorf("digest %+v", d)
+	}
+}
+
+func BenchmarkWithInstance(b *testing.B) {
+	table := NewTable("local", "e")
+	for i := range 10_000 {
+		table = table.WithInstance(sample(fmt.Sprint("s", i%100), fmt.Sprint("i", i), 1))
+	}
+	for b.Loop() {
+		table.WithInstance(sample("s7", "i7", 2))
+	}
+}

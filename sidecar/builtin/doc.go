@@ -1,0 +1,32 @@
+// Package builtin is the data plane that needs nothing installed: an HTTP
+// proxy on the host's loopback that forwards each request to an instance of
+// the service it names. There are three ways to name one:
+//
+//	curl -H 'Fairlead-Service: identity' http://127.0.0.1:4000/users/1   # by header; it wins
+//	curl --connect-to ::127.0.0.1:4000 http://identity.service/users/1   # by host, also identity.service.internal
+//	http_proxy=http://127.0.0.1:4000 curl http://identity.service/users/1 # as a forward proxy
+//
+// Answers of a service pass unchanged: streams, server-sent events, trailers,
+// upgrades such as WebSocket, 1xx answers. A request is repeated on another
+// instance only if it was never sent, or is a GET, HEAD or OPTIONS without a
+// body.
+//
+// # Errors
+//
+// The proxy's own errors are RFC 9457 problems with the header [ErrorHeader],
+// which no answer of a service has: it is removed there. The status tells what
+// happened to the request:
+//
+//	400  service-not-named, invalid-service         nothing was sent
+//	403  host-refused: another host, or CONNECT     nothing was sent
+//	421  host-refused: a host that is no service    nothing was sent
+//	503  no-such-service, none-enabled, registry-never-seen, unreachable
+//	     no instance saw the request; Retry-After says when to try again
+//	502  no-answer                                  it may have been processed
+//	504  timeout                                    it may have been processed
+//	508  loop                                       this instance saw it too often
+//
+// A service without instances is a 503 and never a 404: callers would take a
+// 404 for the service's own word that the resource does not exist, and caches
+// may keep it (RFC 9110 §15.1), while the service may only be restarting.
+package builtin

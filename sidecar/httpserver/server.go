@@ -1,0 +1,107 @@
+// Package httpserver runs an HTTP server with the limits and the orderly end
+// that every listener of the platform needs:
+//
+//	err := httpserver.Run(ctx, listener, handler, httpserver.Options{})
+//
+// It returns when ctx has ended, what was in flight is finished or cut, and
+// every goroutine of a handler has returned.
+package httpserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+const (
+	// maxHeaderBytes is what a request line with its header may take; nginx
+	// and HAProxy take 32 and 16 KiB.
+	maxHeaderBytes = 64 << 10
+	// readHeaderTimeout ends connections that send their header by drips.
+	readHeaderTimeout = 10 * time.Second
+	// idleTimeout ends connections that wait for a next request.
+	idleTimeout = 2 * time.Minute
+	// cutTimeout is how long handlers get to return once their request's
+	// context has been cancelled and its connection closed.
+	cutTimeout = 2 * time.Second
+)
+
+// Options of a server. The zero value is ready to use.
+type Options struct {
+	// Logger gets what the server has to say of broken connections, at debug
+	// level; nil means slog.Default.
+	Logger *slog.Logger
+	// Grace is how long requests in flight may take to finish after ctx has
+	// ended; the default is 10 s.
+	Grace time.Duration
+	// Stopping, if set, is called when ctx has ended, before the wait: it
+	// should end answers that would go on for ever.
+	Stopping func()
+}
+
+func (o Options) withDefaults() Options {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Grace <= 0 {
+		o.Grace = 10 * time.Second
+	}
+	if o.Stopping == nil {
+		o.Stopping = func() {}
+	}
+	return o
+}
+
+// Run serves handler on listener until ctx ends, then closes the listener,
+// waits at most Grace for requests in flight, hijacked connections among
+// them, and cuts the rest. It returns nil unless serving failed or something
+// would not end.
+func Run(ctx context.Context, listener net.Listener, handler http.Handler, opts Options) error {
+	opts = opts.withDefaults()
+	base, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	live := newInflight()
+	server := newServer(base, live.track(handler), opts)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err := <-served:
+		opts.Stopping()
+		cut()
+		_ = server.Close()
+		return errors.Join(fmt.Errorf("serve %s: %w", listener.Addr(), err), live.wait(cutTimeout))
+	case <-ctx.Done():
+	}
+	opts.Stopping()
+	err := stop(server, live, cut, opts.Grace)
+	<-served
+	return err
+}
+
+func stop(server *http.Server, live *inflight, cut func(), grace time.Duration) error {
+	bounded, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	deadline, _ := bounded.Deadline()
+	// Shutdown does not wait for hijacked connections; live does.
+	if server.Shutdown(bounded) == nil && live.wait(time.Until(deadline)) == nil {
+		return nil
+	}
+	cut()
+	_ = server.Close()
+	return live.wait(cutTimeout)
+}
+
+func newServer(base context.Context, handler http.Handler, opts Options) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		BaseContext:       func(net.Listener) context.Context { return base },
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(opts.Logger.Handler(), slog.LevelDebug),
+	}
+}

@@ -1,0 +1,48 @@
+package sidecar
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// Mount adds what a sidecar answers under its own address, beside the requests
+// that it forwards:
+//
+//	GET /health    health+json: 503 as long as the plane does not carry the table
+//	GET /status    a Status
+//	GET /metrics   what metrics answers, if it is given
+//
+// Call it before Run.
+func (s *Sidecar) Mount(mux *http.ServeMux, metrics http.Handler) {
+	mux.HandleFunc("GET /health", s.answerHealth)
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, "application/json", s.Status())
+	})
+	if metrics != nil {
+		mux.Handle("GET /metrics", metrics)
+	}
+}
+
+func (s *Sidecar) answerHealth(w http.ResponseWriter, _ *http.Request) {
+	body := struct {
+		Status string `json:"status"`
+		Output string `json:"output,omitempty"`
+	}{Status: "pass"}
+	code := http.StatusOK
+	if status := s.Status(); !status.Carrying() {
+		code = http.StatusServiceUnavailable
+		body.Status, body.Output = "fail", "the data plane does not carry the table yet"
+		if status.LastError != "" {
+			body.Output = "the data plane refused the table: " + status.LastError
+		}
+	}
+	answer(w, code, "application/health+json", body)
+}
+
+func answer(w http.ResponseWriter, code int, contentType string, body any) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	// A caller that went away is nobody's problem.
+	_ = json.NewEncoder(w).Encode(body)
+}

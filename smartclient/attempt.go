@@ -1,0 +1,194 @@
+package smartclient
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// An attempt is one try to send a call to one endpoint. It lasts until the
+// answer's body has been read or closed.
+type attempt struct {
+	call   *call
+	at     *endpoint
+	number int // from 1
+	began  time.Duration
+	status int
+
+	url    url.URL
+	wire   wire
+	hooks  httptrace.ClientTrace
+	ctx    context.Context
+	cancel context.CancelCauseFunc // nil without an attempt timeout
+	timer  *time.Timer
+	span   trace.Span
+	body   answerBody
+	over   atomic.Bool
+}
+
+// send sends the call and waits for the answer's headers.
+func (a *attempt) send(body io.ReadCloser) (*http.Response, error) {
+	a.at.load.inFlight.Add(1)
+	out := a.request()
+	out.Body = body
+	resp, err := a.call.t.base.RoundTrip(out)
+	if err = a.timedOut(resp, err); err != nil {
+		a.ended(err)
+		return nil, err
+	}
+	a.status = resp.StatusCode
+	return resp, nil
+}
+
+// request makes the request that goes out: the same but for the address, the
+// context, and what headers an attempt adds. The Host header stays the
+// service's name, or what the caller set.
+func (a *attempt) request() *http.Request {
+	in := a.call.req
+	a.ctx, a.span = a.call.t.telemetry.start(a)
+	a.limit()
+	a.wire.trace(&a.hooks, a.at.instance.Scheme == "https")
+	out := in.WithContext(httptrace.WithClientTrace(a.ctx, &a.hooks))
+	a.url = *in.URL
+	a.url.Scheme, a.url.Host = a.at.instance.Scheme, a.at.addr
+	out.URL = &a.url
+	if out.Host == "" {
+		out.Host = in.URL.Host
+	}
+	a.headers(out)
+	return out
+}
+
+// headers adds an attempt's own, to a copy, for they are the caller's.
+func (a *attempt) headers(out *http.Request) {
+	t := a.call.t
+	carrier := t.telemetry.carrier(a.ctx)
+	loud := t.ours && a.call.traits&idempotent == 0 && needsSilencing(out.Header)
+	if carrier == nil && a.number == 1 && !loud && out.Header != nil {
+		return
+	}
+	before := out.Header
+	out.Header = make(http.Header, len(before)+4)
+	maps.Copy(out.Header, before) // values are replaced as a whole, never appended to
+	if a.number > 1 {
+		out.Header.Set(attemptHeader, strconv.Itoa(attemptNumber(before, a.number)))
+	}
+	if loud {
+		silence(out.Header)
+	}
+	if carrier != nil {
+		carrier.Inject(a.ctx, propagation.HeaderCarrier(out.Header))
+	}
+}
+
+// limit starts the attempt's own timeout.
+func (a *attempt) limit() {
+	if d := a.call.t.options.AttemptTimeout; d > 0 {
+		a.ctx, a.cancel = context.WithCancelCause(a.ctx)
+		a.timer = time.AfterFunc(d, func() { a.cancel(ErrAttemptTimeout) })
+	}
+}
+
+// timedOut ends the timeout now that the headers are there or never will be.
+// If it struck first, the answer's body is dead.
+func (a *attempt) timedOut(resp *http.Response, err error) error {
+	if a.timer == nil || a.timer.Stop() {
+		return err
+	}
+	if resp != nil {
+		_ = resp.Body.Close()
+	}
+	return ErrAttemptTimeout
+}
+
+// outcome gathers what is known once send has returned.
+func (a *attempt) outcome(resp *http.Response, err error) outcome {
+	a.wire.settle()
+	if err == nil {
+		return outcome{status: resp.StatusCode, sent: true, after: retryAfter(resp.StatusCode, resp.Header, time.Now)}
+	}
+	c := a.call
+	return outcome{
+		after: -1,
+		sent:  a.sent(err),
+		stale: a.wire.kept && !isTimeout(err),
+		final: c.req.Context().Err() != nil || c.bodies.broken() || c.t.ours && !a.wire.reached(err),
+	}
+}
+
+// sent tells whether bytes of the request may have left and counted. A foreign
+// base is believed only if its error is a dial error.
+func (a *attempt) sent(err error) bool {
+	if isRefusedStream(err) {
+		return false
+	}
+	return a.wire.sent || !a.call.t.ours && !isDialError(err)
+}
+
+// learn keeps what an attempt tells of its instance, and measures it.
+func (a *attempt) learn(o outcome, err error) {
+	c, t := a.call, a.call.t
+	now := t.now()
+	if n := a.wire.resends(); n > 0 {
+		c.balancer.budget.charge(now, n)
+		t.telemetry.count(a.ctx, c.service, n, resends)
+	}
+	t.telemetry.measure(a, now-a.began, err)
+	switch {
+	case o.final:
+	case unwell(o):
+		a.blame(now)
+	default:
+		if typical(o.status) {
+			a.at.load.latency.observe(now, now-a.began)
+		}
+		c.balancer.answered(a.at)
+	}
+}
+
+// blame counts a failure against the instance.
+func (a *attempt) blame(now time.Duration) {
+	if a.call.balancer.failed(a.at, now) {
+		a.call.t.telemetry.count(a.ctx, a.call.service, 1, ejections)
+	}
+}
+
+// ended notes the attempt's end, once: the answer was read, given up, or never
+// came. A body that breaks off counts against the instance.
+func (a *attempt) ended(err error) {
+	if !a.over.CompareAndSwap(false, true) {
+		return
+	}
+	a.at.load.inFlight.Add(-1)
+	if a.cancel != nil {
+		a.cancel(nil)
+	}
+	if a.status != 0 && err != nil && a.call.req.Context().Err() == nil {
+		a.blame(a.call.t.now())
+	}
+	a.call.t.telemetry.finish(a.span, a.status, err)
+}
+
+// normalEnd tells whether reading a body ended as it should: at its end, or
+// because the caller closed it.
+func normalEnd(err error) bool {
+	return err == nil || err == io.EOF || errors.Is(err, http.ErrBodyReadAfterClose)
+}
+
+// record is what the error will say of this attempt.
+func (a *attempt) record(o outcome, err error) Attempt {
+	return Attempt{
+		Instance: a.at.instance.ID, Addr: a.at.addr, Err: err, Status: o.status,
+		Sent: o.sent, Duration: a.call.t.now() - a.began,
+	}
+}

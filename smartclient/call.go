@@ -1,0 +1,162 @@
+package smartclient
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// A call is one request to a service, with all its attempts.
+type call struct {
+	t        *Transport
+	req      *http.Request
+	service  string
+	traits   trait
+	balancer *balancer
+	view     *view
+	bodies   replay
+
+	tried []life
+	past  []Attempt
+	held  *http.Response // an answer, given up once there is a better chance
+	first attempt        // most calls have no other; so it costs no allocation
+}
+
+// errNoOther says that a table changed between two attempts, and what is left
+// was tried before.
+var errNoOther = errors.New("no other instance is left")
+
+// run attempts until there is an answer to keep or a reason to stop.
+func (c *call) run() (*http.Response, error) {
+	for n := 1; ; n++ {
+		e, err := c.choose(n)
+		if err != nil {
+			return c.end(err)
+		}
+		body, err := c.bodies.next()
+		if err != nil {
+			return c.end(fmt.Errorf("repeat request body: %w", err))
+		}
+		c.letGo()
+		a := c.attempt(e, n)
+		resp, err := a.send(body)
+		o := a.outcome(resp, err)
+		a.learn(o, err)
+		c.held = a.watch(resp)
+		wait, err := c.next(a, o, err)
+		if err != nil || wait < 0 {
+			return c.end(err)
+		}
+		if err := sleep(c.req.Context(), wait); err != nil {
+			c.letGo()
+			return c.end(err)
+		}
+		c.t.telemetry.count(c.req.Context(), c.service, 1, retries)
+	}
+}
+
+// choose asks for the service's present view and picks an endpoint.
+func (c *call) choose(n int) (*endpoint, error) {
+	s, err := c.t.options.Resolver.Resolve(c.req.Context(), c.service)
+	if err != nil {
+		c.t.forget(c.service, err)
+		return nil, err
+	}
+	c.balancer = c.t.balancerOf(c.service)
+	if c.view, err = c.balancer.view(s); err != nil {
+		return nil, err
+	}
+	now := c.t.now()
+	if n == 1 {
+		c.balancer.budget.request(now)
+	}
+	if e := c.view.pick(now, c.tried); e != nil {
+		return e, nil
+	}
+	return nil, errNoOther
+}
+
+func (c *call) attempt(e *endpoint, n int) *attempt {
+	a := &c.first
+	if n > 1 {
+		a = new(attempt)
+	}
+	a.call, a.at, a.number, a.began = c, e, n, c.t.now()
+	return a
+}
+
+// noMore is the pause before an attempt that there will not be.
+const noMore = -1 * time.Second
+
+// next returns the pause before the next attempt, or noMore. An error says why
+// an attempt that would be right is not made.
+func (c *call) next(a *attempt, o outcome, failure error) (time.Duration, error) {
+	v := judge(c.t.options.Retry, c.traits, o)
+	if o.status != 0 && v == stop {
+		return noMore, nil
+	}
+	c.past = append(c.past, a.record(o, failure))
+	c.tried = append(c.tried, a.at.life())
+	other := c.view.hasOther(c.tried)
+	if !c.mayFollow(a, v, other) {
+		return noMore, nil
+	}
+	wait := time.Duration(0)
+	if a.number > 1 || o.sent || !other {
+		wait = pause(a.number, o.after)
+	}
+	if !fits(c.req.Context(), wait, o.after) {
+		return noMore, nil
+	}
+	if !c.balancer.budget.spend(c.t.now()) {
+		c.t.telemetry.count(c.req.Context(), c.service, 1, refused)
+		return noMore, ErrBudgetSpent
+	}
+	if !other {
+		c.tried = c.tried[:0] // then the same again
+	}
+	return wait, nil
+}
+
+// mayFollow tells whether the verdict, the number of attempts, the instances
+// and the body allow one more.
+func (c *call) mayFollow(a *attempt, v verdict, other bool) bool {
+	return v != stop && (other || v == again) && a.number < c.t.options.MaxAttempts && c.bodies.possible()
+}
+
+// letGo gives a held answer up.
+func (c *call) letGo() {
+	if c.held != nil {
+		discard(c.held)
+		c.held = nil
+	}
+}
+
+// end returns the held answer, or an error if there is none. Whatever kept the
+// call from one more attempt, an answer is worth more than the reason.
+func (c *call) end(reason error) (*http.Response, error) {
+	c.bodies.end(c.held != nil)
+	if c.held == nil {
+		return nil, c.failure(reason)
+	}
+	c.held.Request = c.req
+	if c.req.Host == "" || c.req.Host == c.req.URL.Host {
+		logical(c.held, c.service)
+	}
+	return c.held, nil
+}
+
+func (c *call) failure(reason error) *Error {
+	if reason == nil {
+		reason = c.req.Context().Err() // nil if the last attempt says it all
+	}
+	e := &Error{Service: c.service, Realm: c.t.options.Realm, Method: c.req.Method, Attempts: c.past, Err: reason}
+	if e.Method == "" {
+		e.Method = http.MethodGet
+	}
+	for _, a := range c.past {
+		e.Processed = e.Processed || a.Sent
+	}
+	return e
+}

@@ -1,0 +1,65 @@
+// Package smartclient is an HTTP client that knows where services are. It has
+// net/http's manners: a [Client] has the method set of [http.Client], and a
+// [Transport] is an [http.RoundTripper] for any http.Client, reverse proxy or
+// instrumentation.
+//
+//	client := smartclient.New(smartclient.Options{Realm: "local", Resolver: table})
+//	resp, err := client.Get("service://identity/users/1")
+//
+// A URL of the scheme service names a service of the client's realm. Every
+// other URL passes through untouched.
+//
+// # What happens to a request
+//
+// The [registry.Resolver] is asked for the service's current view, at each
+// attempt anew. Of the instances that may be used, those in the client's own
+// zone come first; of two drawn at random (as likely as their weights) the one
+// with the lower expected cost wins: its latency, as an exponentially weighted
+// average that follows peaks at once, times its requests in flight. An
+// instance that failed five times running is ejected for a while.
+//
+// An attempt that fails is repeated on another instance if that is safe (on the
+// same one only if there is no other, and nothing was sent, Retry-After asks
+// for it, or a kept connection broke):
+//
+//   - with any method if nothing of the request was sent (refused, dial or TLS
+//     failure, a kept connection that had died before the first byte);
+//   - with an idempotent method (GET, HEAD, OPTIONS, TRACE, PUT, DELETE) also
+//     if the connection broke, the attempt timed out, or the answer was 502,
+//     503 or 504, and on 429 when Retry-After says when.
+//
+// There are at most three attempts, with jittered pauses inside the context's
+// deadline, and a budget for each service keeps retries from multiplying a
+// service's trouble. A body is repeated only if it can be: by GetBody, because
+// nothing of it was read yet, or because it is idempotent, of known length and
+// at most 64 KiB, so that it was buffered. Once a response's headers have been
+// handed to the caller nothing is repeated any more.
+//
+// A proxy in front of other people's clients uses [RetryUnsent] instead: only
+// what was never sent is repeated, and GET, HEAD and OPTIONS without a body
+// that got no answer. A request that says in its Fairlead-Attempt header that
+// it is itself a repetition is repeated only if it was never sent, so layers
+// do not multiply.
+//
+// net/http repeats some requests by itself, when a kept connection turns out to
+// be dead: GET, HEAD, OPTIONS and TRACE, and what had written nothing. These
+// resends are charged to the budget and counted. For requests that only carry
+// an Idempotency-Key it is turned off.
+//
+// # What services see
+//
+// The Host header is the service's name (identity) unless the caller set
+// Request.Host, so links that a service builds from it are logical. A redirect
+// to such a link (http://identity/…) is given back as service://identity/…,
+// which any http.Client with this Transport can follow. From the second attempt
+// on, the header Fairlead-Attempt carries the attempt's number.
+//
+// # What users see
+//
+// An answer is an answer: a 503 that is left after all attempts is returned as
+// a response. When there is none, the error is an [*Error] that names service,
+// realm, every attempt's instance and cause, and tells whether the request may
+// have been processed. [errors.Is] finds [registry.ErrNoSuchService],
+// [registry.ErrNoneEnabled], [registry.ErrNeverSeen], [ErrBudgetSpent],
+// [ErrAttemptTimeout] and the context's errors.
+package smartclient

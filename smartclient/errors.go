@@ -1,0 +1,106 @@
+package smartclient
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Sentinels that callers branch on with errors.Is.
+var (
+	// ErrBudgetSpent says that a retry would have been allowed, but the
+	// service's retry budget was spent.
+	ErrBudgetSpent = errors.New("retry budget is spent")
+	// ErrAttemptTimeout says that an attempt had no response headers within
+	// Options.AttemptTimeout.
+	ErrAttemptTimeout error = attemptTimeout{}
+)
+
+// attemptTimeout is a timeout in net/http's sense, and not the context's.
+type attemptTimeout struct{}
+
+func (attemptTimeout) Error() string   { return "attempt timed out" }
+func (attemptTimeout) Timeout() bool   { return true }
+func (attemptTimeout) Temporary() bool { return true }
+
+// An Attempt is what became of one try to send a request.
+type Attempt struct {
+	// Instance and Addr ("host:port") tell where it went.
+	Instance string
+	Addr     string
+	// Err is set if there was no answer, else Status is its status.
+	Err    error
+	Status int
+	// Sent is false if certainly no byte of the request reached the instance.
+	Sent     bool
+	Duration time.Duration
+}
+
+func (a Attempt) String() string {
+	cause := fmt.Sprintf("status %d", a.Status)
+	if a.Err != nil {
+		cause = oneLine(a.Err.Error())
+	}
+	return fmt.Sprintf("%s (%s): %s", a.Instance, a.Addr, cause)
+}
+
+// An Error says why a request to a service has no answer. http.Client wraps it
+// in a *url.Error, so use errors.As.
+type Error struct {
+	Service string
+	Realm   string
+	Method  string
+	// Attempts lists what was tried, in order; none if no instance was found.
+	Attempts []Attempt
+	// Err is why it ended, if that was not simply the last attempt's failure:
+	// the registry's word, the budget, or the context's end.
+	Err error
+	// Processed tells whether the service may have processed the request. If
+	// false it certainly has not, and any request may be sent again.
+	Processed bool
+}
+
+// Error returns one line.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "service %s in realm %s", e.Service, e.Realm)
+	for i, a := range e.Attempts {
+		fmt.Fprintf(&b, "; attempt %d at %s", i+1, a)
+	}
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %s", oneLine(e.Err.Error()))
+	}
+	if e.Processed {
+		b.WriteString("; it may have been processed")
+	}
+	return b.String()
+}
+
+// Unwrap yields the reason of the end and the last attempt's error.
+func (e *Error) Unwrap() []error {
+	var all []error
+	if e.Err != nil {
+		all = append(all, e.Err)
+	}
+	if n := len(e.Attempts); n > 0 && e.Attempts[n-1].Err != nil {
+		all = append(all, e.Attempts[n-1].Err)
+	}
+	return all
+}
+
+// Timeout tells whether time was what ran out, as net.Error has it.
+func (e *Error) Timeout() bool {
+	return slices.ContainsFunc(e.Unwrap(), isTimeout)
+}
+
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
+}
+
+// oneLine keeps a stranger's line breaks out of logs.
+func oneLine(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), " ")
+}

@@ -1,0 +1,105 @@
+package smartclient
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+)
+
+// A load is what this client has learned of one life of one instance. It
+// outlives the views of a service as long as the instance does. All of it is
+// atomic; it fills one cache line of its own.
+type load struct {
+	latency  latency
+	inFlight atomic.Int64
+	fails    atomic.Int32 // attempts that failed, one after the other
+	ejected  ejected
+	span     atomic.Pointer[trace.SpanStartOption] // its attributes, made on first use
+	_        [16]byte
+}
+
+// A latency is an average that follows a peak at once and forgets it by and
+// by, so an instance that turned slow is avoided after one slow answer.
+//
+// Cost (float32 bits) and moment (milliseconds) share a word, so they change
+// together.
+type latency struct{ word atomic.Uint64 }
+
+// memory is the time in which the average forgets all but 1/e. Finagle takes
+// ten seconds; then one pause of a fast instance weighs as much as a slow
+// instance's nature for most of a minute.
+const memory = 3 * time.Second
+
+func packLatency(cost float32, ms uint32) uint64 {
+	return uint64(math.Float32bits(cost))<<32 | uint64(ms)
+}
+
+func unpackLatency(word uint64) (cost float32, ms uint32) {
+	return math.Float32frombits(uint32(word >> 32)), uint32(word)
+}
+
+func millis(now time.Duration) uint32 { return uint32(now / time.Millisecond) }
+
+// remains approximates e^-x from above, by the beginning of its series, at a
+// fraction of the price: picking pays it twice.
+func remains(age uint32) float32 {
+	const perMemory = 1 / float32(memory/time.Millisecond)
+	x := float32(age) * perMemory
+	return 1 / (1 + x*(1+x*(1./2+x*(1./6))))
+}
+
+// at returns the average in nanoseconds as of now, 0 if nothing was seen yet.
+// It shrinks while nothing is heard, so a slow instance is tried again.
+func (l *latency) at(now time.Duration) float32 {
+	cost, ms := unpackLatency(l.word.Load())
+	return cost * remains(elapsed(ms, millis(now)))
+}
+
+// elapsed is zero if another goroutine was later than this one.
+func elapsed(from, to uint32) uint32 {
+	if d := to - from; d < math.MaxInt32 {
+		return d
+	}
+	return 0
+}
+
+// observe takes one attempt's time to its response headers into account.
+func (l *latency) observe(now, took time.Duration) {
+	for {
+		old := l.word.Load()
+		cost, ms := unpackLatency(old)
+		next := average(cost, float32(max(took, 1)), elapsed(ms, millis(now)))
+		if l.word.CompareAndSwap(old, packLatency(next, millis(now))) {
+			return
+		}
+	}
+}
+
+// average folds a sample into an average that is so many milliseconds old.
+func average(old, sample float32, age uint32) float32 {
+	// Samples that come together must count too: a millisecond at least.
+	keep := remains(max(age, 1))
+	if decayed := old * keep; sample < decayed {
+		return decayed + sample*(1-keep)
+	}
+	return sample
+}
+
+// unknownCost stands for the latency of an instance that is busy with its
+// first request: nobody else should bet on it yet.
+const unknownCost = float32(time.Hour)
+
+// cost is what a new request is expected to pay here: the latency, times the
+// requests in flight in relation to the weight, times what recent failures
+// make of it. share is the reciprocal of the instance's relative weight.
+func (l *load) cost(now time.Duration, share float32) float32 {
+	queue := float32(l.inFlight.Load()) * share
+	fails := float32(l.fails.Load())
+	cost := l.latency.at(now)
+	if cost == 0 && queue > 0 {
+		cost = unknownCost
+	}
+	return cost * (1 + queue) * (1 + fails*fails)
+}

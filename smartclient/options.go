@@ -1,0 +1,118 @@
+package smartclient
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"fairlead.dev/registry"
+)
+
+// RetryMode says which layer this is, hence what it may repeat.
+type RetryMode int
+
+const (
+	// RetryIdempotent is the rule of a client that stands next to the caller:
+	// what was never sent, and failed idempotent requests.
+	RetryIdempotent RetryMode = iota
+	// RetryUnsent is the rule of a proxy between a client and a service
+	// (RFC 9110 §9.2.2): what was never sent, and GET, HEAD and OPTIONS
+	// without a body that got no answer. Answers are never repeated.
+	RetryUnsent
+)
+
+// Options configure a [Client] or a [Transport]. Only Resolver is required,
+// and only for URLs of the scheme service.
+type Options struct {
+	// Realm names the realm in errors, logs and telemetry. It does not choose
+	// it: the Resolver does.
+	Realm string
+	// Resolver yields the instances of a service.
+	Resolver registry.Resolver
+	// Zone is where this process runs; instances of the same zone come first.
+	Zone string
+
+	// Base carries the attempts, and all requests of other schemes. Nil means
+	// a Transport of this package's own for attempts (dial timeout 1 s, 256
+	// idle connections an instance, kept 4 s, no environment proxy, no
+	// transparent compression), and http.DefaultTransport for the rest. With a
+	// Base of your own only dial errors count as "never sent".
+	Base http.RoundTripper
+
+	// Retry chooses the rules; the zero value is RetryIdempotent.
+	Retry RetryMode
+	// MaxAttempts bounds the attempts of one request, the first included.
+	// 0 means 3 (Google SRE's bound); 1 turns retries off.
+	MaxAttempts int
+	// AttemptTimeout bounds the wait for one attempt's response headers. 0
+	// means no bound but the context's: how long a good answer may take only
+	// the caller knows.
+	AttemptTimeout time.Duration
+	// Budget bounds the retries of all requests to one service together.
+	Budget Budget
+
+	// Logger hears of ejections (Warn) and retries (Debug); nil means
+	// slog.Default().
+	Logger *slog.Logger
+	// TracerProvider and MeterProvider default to OpenTelemetry's globals; the
+	// no-op providers turn telemetry off altogether.
+	TracerProvider trace.TracerProvider
+	MeterProvider  metric.MeterProvider
+	// Propagator defaults to OpenTelemetry's global one, and to W3C trace
+	// context if that was never set.
+	Propagator propagation.TextMapPropagator
+}
+
+// A Budget bounds the retries to a service within a sliding window: at most
+// Ratio × its requests + MinPerSecond × Window. So when everything fails, the
+// service sees 1.2 times the load and not three times.
+type Budget struct {
+	// Ratio is retries per request; 0 means 0.2, negative means none.
+	Ratio float64
+	// MinPerSecond is allowed whatever the load; 0 means 10, negative none.
+	MinPerSecond float64
+	// Window is what the budget looks back on; 0 means 10 s.
+	Window time.Duration
+}
+
+// Starting values, after Finagle and Linkerd, who share them.
+const (
+	defaultAttempts     = 3
+	defaultRatio        = 0.2
+	defaultMinPerSecond = 10
+	defaultWindow       = 10 * time.Second
+)
+
+func (o Options) withDefaults() Options {
+	if o.MaxAttempts <= 0 {
+		o.MaxAttempts = defaultAttempts
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	o.Logger = o.Logger.With("component", "smartclient", "realm", o.Realm)
+	o.Budget = o.Budget.withDefaults()
+	return o
+}
+
+func (b Budget) withDefaults() Budget {
+	b.Ratio = defaulted(b.Ratio, defaultRatio)
+	b.MinPerSecond = defaulted(b.MinPerSecond, defaultMinPerSecond)
+	if b.Window <= 0 {
+		b.Window = defaultWindow
+	}
+	return b
+}
+
+// defaulted reads an option in which zero stands for the default and a
+// negative number for zero.
+func defaulted(value, byDefault float64) float64 {
+	if value == 0 {
+		return byDefault
+	}
+	return max(value, 0)
+}

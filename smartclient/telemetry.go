@@ -1,0 +1,283 @@
+package smartclient
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/baggage"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
+)
+
+const instrumentation = "fairlead.dev/smartclient"
+
+// Attributes of Fairlead's own, beside the stable HTTP ones.
+const (
+	realmKey    = attribute.Key("fairlead.realm")
+	serviceKey  = attribute.Key("fairlead.service")
+	instanceKey = attribute.Key("fairlead.instance")
+)
+
+// telemetry makes one client span an attempt and measures each. In the stable
+// HTTP names, server.address is the host of the URL that was asked for, hence
+// the service's name; a span's network.peer.* and fairlead.instance tell where
+// it went. Metrics leave the instance out: instances come and go, and each
+// would be a time series.
+type telemetry struct {
+	realm      string
+	tracer     trace.Tracer                  // nil: no spans
+	propagator propagation.TextMapPropagator // nil: the global one
+	measured   *instruments                  // nil: no metrics
+}
+
+type instruments struct {
+	duration metric.Float64Histogram
+	retries  metric.Int64Counter
+	refused  metric.Int64Counter
+	resends  metric.Int64Counter
+	ejected  metric.Int64Counter
+	options  lookup[measurement, metric.MeasurementOption]
+}
+
+// A measurement is the set of attributes of a point; there are few of them.
+type measurement struct {
+	service, method, failure string
+	status                   int
+}
+
+func newTelemetry(o Options) *telemetry {
+	return &telemetry{
+		realm: o.Realm, propagator: o.Propagator,
+		tracer: newTracer(o.TracerProvider), measured: newInstruments(o),
+	}
+}
+
+func newTracer(p trace.TracerProvider) trace.Tracer {
+	if p == nil {
+		p = otel.GetTracerProvider()
+	}
+	if _, off := p.(tracenoop.TracerProvider); off {
+		return nil
+	}
+	return p.Tracer(instrumentation, trace.WithSchemaURL(semconv.SchemaURL))
+}
+
+// buckets are the semantic conventions' advice for request durations.
+var buckets = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
+
+func newInstruments(o Options) *instruments {
+	p := o.MeterProvider
+	if p == nil {
+		p = otel.GetMeterProvider()
+	}
+	if _, off := p.(metricnoop.MeterProvider); off {
+		return nil
+	}
+	m := p.Meter(instrumentation, metric.WithSchemaURL(semconv.SchemaURL))
+	made := &instruments{}
+	var errs [5]error
+	made.duration, errs[0] = m.Float64Histogram("http.client.request.duration", metric.WithUnit("s"),
+		metric.WithDescription("Duration of HTTP client requests, one point an attempt, to the response headers."),
+		metric.WithExplicitBucketBoundaries(buckets...))
+	made.retries, errs[1] = counter(m, "fairlead.client.retries", "Attempts after the first.")
+	made.refused, errs[2] = counter(m, "fairlead.client.retries.refused", "Retries that the budget did not allow.")
+	made.resends, errs[3] = counter(m, "fairlead.client.resends", "Requests that net/http itself sent again on another connection.")
+	made.ejected, errs[4] = counter(m, "fairlead.client.ejections", "Instances that this client put aside for a while.")
+	for _, err := range errs {
+		if err != nil { // the instrument is a no-op then
+			o.Logger.Warn("instrument not created", "err", err)
+		}
+	}
+	return made
+}
+
+func counter(m metric.Meter, name, about string) (metric.Int64Counter, error) {
+	return m.Int64Counter(name, metric.WithUnit("1"), metric.WithDescription(about))
+}
+
+// start begins an attempt's span. What is the same for all attempts at one
+// instance is made once.
+func (t *telemetry) start(a *attempt) (context.Context, trace.Span) {
+	req := a.call.req
+	if t.tracer == nil {
+		return req.Context(), nil
+	}
+	method := methodName(req.Method)
+	ctx, span := t.tracer.Start(req.Context(), method, clientKind, methodOptions[method], t.placeOf(a.at))
+	if !span.IsRecording() {
+		return ctx, span
+	}
+	span.SetAttributes(semconv.URLFull(req.URL.Redacted()))
+	if method == otherMethod {
+		span.SetAttributes(semconv.HTTPRequestMethodOriginal(req.Method))
+	}
+	if a.number > 1 {
+		span.SetAttributes(semconv.HTTPRequestResendCount(a.number - 1))
+	}
+	return ctx, span
+}
+
+var clientKind = trace.WithSpanKind(trace.SpanKindClient)
+
+func (t *telemetry) placeOf(e *endpoint) trace.SpanStartOption {
+	if known := e.load.span.Load(); known != nil {
+		return *known
+	}
+	in := &e.instance
+	var option trace.SpanStartOption = trace.WithAttributes(
+		semconv.ServerAddress(in.Service), semconv.ServerPort(in.Port),
+		semconv.NetworkPeerAddress(in.Host), semconv.NetworkPeerPort(in.Port),
+		realmKey.String(t.realm), serviceKey.String(in.Service), instanceKey.String(in.ID))
+	e.load.span.Store(&option)
+	return option
+}
+
+// finish ends an attempt's span. A client's span is in error from 400 on.
+func (t *telemetry) finish(span trace.Span, status int, err error) {
+	if span == nil {
+		return
+	}
+	if span.IsRecording() {
+		if status > 0 {
+			span.SetAttributes(semconv.HTTPResponseStatusCode(status))
+		}
+		if failure := failureOf(status, err); failure != "" {
+			span.SetAttributes(semconv.ErrorTypeKey.String(failure))
+			span.SetStatus(codes.Error, messageOf(err))
+		}
+	}
+	span.End()
+}
+
+func messageOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// measure records an attempt's duration.
+func (t *telemetry) measure(a *attempt, took time.Duration, err error) {
+	if t.measured == nil || !t.measured.duration.Enabled(a.ctx) {
+		return
+	}
+	m := measurement{
+		service: a.call.service, method: methodName(a.call.req.Method),
+		status: a.status, failure: failureOf(a.status, err),
+	}
+	option, ok := t.measured.options.get(m)
+	if !ok {
+		option = t.measured.options.add(m, func() metric.MeasurementOption { return t.attributes(m) })
+	}
+	t.measured.duration.Record(a.ctx, took.Seconds(), option)
+}
+
+func (t *telemetry) attributes(m measurement) metric.MeasurementOption {
+	set := []attribute.KeyValue{
+		realmKey.String(t.realm), serviceKey.String(m.service),
+		semconv.ServerAddress(m.service), semconv.HTTPRequestMethodKey.String(m.method),
+	}
+	if m.status > 0 {
+		set = append(set, semconv.HTTPResponseStatusCode(m.status))
+	}
+	if m.failure != "" {
+		set = append(set, semconv.ErrorTypeKey.String(m.failure))
+	}
+	return metric.WithAttributeSet(attribute.NewSet(set...))
+}
+
+// count adds to one of the counters, chosen by which.
+func (t *telemetry) count(ctx context.Context, service string, n int, which func(*instruments) metric.Int64Counter) {
+	if t.measured == nil || n == 0 {
+		return
+	}
+	which(t.measured).Add(ctx, int64(n), metric.WithAttributes(realmKey.String(t.realm), serviceKey.String(service)))
+}
+
+func retries(i *instruments) metric.Int64Counter   { return i.retries }
+func refused(i *instruments) metric.Int64Counter   { return i.refused }
+func resends(i *instruments) metric.Int64Counter   { return i.resends }
+func ejections(i *instruments) metric.Int64Counter { return i.ejected }
+
+// carrier returns what passes the context's trace on, nil if there is nothing
+// to pass.
+func (t *telemetry) carrier(ctx context.Context) propagation.TextMapPropagator {
+	if t.propagator != nil {
+		return t.propagator
+	}
+	if global := otel.GetTextMapPropagator(); len(global.Fields()) > 0 {
+		return global
+	}
+	if trace.SpanContextFromContext(ctx).IsValid() || baggage.FromContext(ctx).Len() > 0 {
+		return w3c
+	}
+	return nil
+}
+
+var w3c = propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})
+
+// otherMethod stands for methods that are not well known, which a stranger
+// could otherwise multiply without end.
+const otherMethod = "_OTHER"
+
+var methodOptions = map[string]trace.SpanStartOption{
+	http.MethodGet: methodAttribute(http.MethodGet), http.MethodHead: methodAttribute(http.MethodHead),
+	http.MethodPost: methodAttribute(http.MethodPost), http.MethodPut: methodAttribute(http.MethodPut),
+	http.MethodPatch: methodAttribute(http.MethodPatch), http.MethodDelete: methodAttribute(http.MethodDelete),
+	http.MethodConnect: methodAttribute(http.MethodConnect), http.MethodOptions: methodAttribute(http.MethodOptions),
+	http.MethodTrace: methodAttribute(http.MethodTrace), otherMethod: methodAttribute(otherMethod),
+}
+
+func methodAttribute(method string) trace.SpanStartOption {
+	return trace.WithAttributes(semconv.HTTPRequestMethodKey.String(method))
+}
+
+func methodName(method string) string {
+	if method == "" {
+		return http.MethodGet
+	}
+	if _, known := methodOptions[method]; known {
+		return method
+	}
+	return otherMethod
+}
+
+// failureOf returns error.type: the status from 400 on, or the error's type.
+func failureOf(status int, err error) string {
+	switch {
+	case err != nil:
+		return errorType(err)
+	case status >= 400 && status <= 599:
+		return statusTexts[status-400]
+	}
+	return ""
+}
+
+var statusTexts = func() (texts [200]string) {
+	for i := range texts {
+		s := 400 + i
+		texts[i] = string([]byte{byte('0' + s/100), byte('0' + s/10%10), byte('0' + s%10)})
+	}
+	return texts
+}()
+
+// errorType names the kind of an error with few different words: known kinds
+// first, else the Go type.
+func errorType(err error) string {
+	switch {
+	case isTimeout(err):
+		return "timeout"
+	case isDialError(err):
+		return "connect"
+	}
+	return reflect.TypeOf(err).String()
+}

@@ -1,0 +1,86 @@
+package smartclient
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"fairlead.dev/registry"
+)
+
+// A Transport is an [http.RoundTripper] that sends requests for
+// service://NAME/… to an instance of that service, and passes others on. It may
+// be used concurrently.
+type Transport struct {
+	options   Options
+	base      http.RoundTripper // for attempts
+	others    http.RoundTripper // for other schemes
+	ours      bool              // base is this package's own, so it proves what was sent
+	telemetry *telemetry
+	balancers lookup[string, *balancer]
+	epoch     time.Time
+}
+
+// NewTransport returns a Transport. It starts nothing and asks nobody yet.
+func NewTransport(o Options) *Transport {
+	o = o.withDefaults()
+	t := &Transport{options: o, base: o.Base, others: o.Base, telemetry: newTelemetry(o), epoch: time.Now()}
+	if o.Base == nil {
+		t.base, t.others, t.ours = newBase(), http.DefaultTransport, true
+	}
+	return t
+}
+
+var errNoResolver = errors.New("Options.Resolver: must be set to call services")
+
+// RoundTrip implements [http.RoundTripper].
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL == nil || req.URL.Scheme != scheme {
+		return t.others.RoundTrip(req)
+	}
+	c, err := t.call(req)
+	if err != nil {
+		closeBody(req)
+		return nil, err
+	}
+	return c.run()
+}
+
+func (t *Transport) call(req *http.Request) (*call, error) {
+	service, err := serviceOf(req.URL)
+	if err != nil {
+		return nil, err
+	}
+	if t.options.Resolver == nil {
+		return nil, errNoResolver
+	}
+	c := &call{t: t, req: req, service: service, traits: traitsOf(req)}
+	c.bodies, err = newReplay(req, t.options.Retry == RetryIdempotent && c.traits&idempotent != 0)
+	return c, err
+}
+
+// balancerOf returns what is kept of a service.
+func (t *Transport) balancerOf(service string) *balancer {
+	if b, ok := t.balancers.get(service); ok {
+		return b
+	}
+	return t.balancers.add(service, func() *balancer { return newBalancer(service, t.options) })
+}
+
+// forget drops what is kept of a service that is no more.
+func (t *Transport) forget(service string, err error) {
+	if errors.Is(err, registry.ErrNoSuchService) {
+		t.balancers.remove(service)
+	}
+}
+
+// now is a monotonic clock: the time since the transport began.
+func (t *Transport) now() time.Duration { return time.Since(t.epoch) }
+
+// CloseIdleConnections closes the connections to instances that no request
+// uses, and those of a Base that can.
+func (t *Transport) CloseIdleConnections() {
+	if c, ok := t.base.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}

@@ -1,0 +1,51 @@
+package smartservice
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+
+	"fairlead.dev/connect"
+	"fairlead.dev/registry"
+)
+
+// An environment is what a service takes from the process around it, so that
+// tests can stand in for it and hold several services in one process.
+type environment struct {
+	getenv   func(string) string
+	hostname func() (string, error)
+	stdout   io.Writer
+	stderr   io.Writer
+	open     func(ctx context.Context, o Options, key registry.Key, log *slog.Logger) (session, error)
+}
+
+func processEnvironment() environment {
+	return environment{getenv: os.Getenv, hostname: os.Hostname, stdout: os.Stdout, stderr: os.Stderr, open: openSession}
+}
+
+// A session is a service's way to its realm.
+type session interface {
+	// Atlas is the registry; it may be a [registry.Beater] too.
+	Atlas() registry.Atlas
+	// Resolver finds the services of the realm.
+	Resolver() registry.Resolver
+	// OnConnect has a function called after each connection to the bus.
+	OnConnect(func()) (remove func())
+	Close(ctx context.Context) error
+}
+
+// openSession opens the way to the realm over the bus.
+func openSession(ctx context.Context, o Options, key registry.Key, log *slog.Logger) (session, error) {
+	s, err := connect.Open(ctx, connect.Options{Realm: key.Realm, NATSURL: o.NATSURL, Name: key.String(), Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	return busSession{s}, nil
+}
+
+type busSession struct{ *connect.Session }
+
+func (s busSession) Atlas() registry.Atlas               { return s.Session.Atlas() }
+func (s busSession) Resolver() registry.Resolver         { return s.Table() }
+func (s busSession) OnConnect(fn func()) (remove func()) { return s.Bus().OnConnect(fn) }

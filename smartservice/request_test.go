@@ -1,0 +1,165 @@
+package smartservice
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// syncBuffer is a log that several goroutines write.
+type syncBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *syncBuffer) lines(t *testing.T, message string) []map[string]any {
+	t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var found []map[string]any
+	for line := range bytes.Lines(b.text.Bytes()) {
+		var entry map[string]any
+		if err := json.Unmarshal(line, &entry); err != nil {
+			t.Fatalf("%v in log line %q", err, line)
+		}
+		if entry["msg"] == message {
+			found = append(found, entry)
+		}
+	}
+	return found
+}
+
+func TestPanicBecomesProblem(t *testing.T) {
+	realm, logs := newRealm(t), &syncBuffer{}
+	realm.logs = logs
+	a := realm.app(t, "identity", Options{})
+	a.HandleFunc("GET /boom", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "3")
+		w.Header().Set("Content-Type", "text/html")
+		panic("secret detail")
+	})
+	start(t, a)
+	got := get(t, a.URL()+"/boom", HeaderRequestID, "r-1")
+	if got.status != 500 || got.header.Get("Content-Type") != "application/problem+json" || got.header.Get(HeaderRequestID) != "r-1" {
+		t.Errorf("got %+v", got)
+	}
+	var p Problem
+	if err := json.Unmarshal([]byte(got.body), &p); err != nil || p.Status != 500 || p.Title != "Internal Server Error" {
+		t.Errorf("got problem %+v, %v", p, err)
+	}
+	if strings.Contains(got.body, "secret") || strings.Contains(got.body, "goroutine") {
+		t.Errorf("the answer tells the user %s", got.body)
+	}
+	entries := logs.lines(t, "handler panicked")
+	if len(entries) != 1 || entries[0]["panic"] != "secret detail" || entries[0]["request_id"] != "r-1" ||
+		!strings.Contains(fmt.Sprint(entries[0]["stack"]), "TestPanicBecomesProblem") {
+		t.Errorf("logged %v", entries)
+	}
+}
+
+// A body that ends early must not look complete.
+func TestPanicAfterTheHeaderCutsTheAnswer(t *testing.T) {
+	for name, write := range map[string]func(http.ResponseWriter){
+		"written":  func(w http.ResponseWriter) { _, _ = io.WriteString(w, "half"); w.(http.Flusher).Flush() },
+		"flushed":  func(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() },
+		"streamed": func(w http.ResponseWriter) { _, _ = io.Copy(w, strings.NewReader("half")); w.(http.Flusher).Flush() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newRealm(t).app(t, "identity", Options{})
+			a.HandleFunc("GET /boom", func(w http.ResponseWriter, r *http.Request) {
+				write(w)
+				panic("too late")
+			})
+			start(t, a)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.URL()+"/boom", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := send(plainClient(t), req); !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Errorf("got %+v, %v, want an unexpected EOF", got, err)
+			}
+		})
+	}
+}
+
+func TestRequestID(t *testing.T) {
+	a := newRealm(t).app(t, "identity", Options{})
+	a.HandleFunc("GET /id", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, RequestID(r.Context())) })
+	start(t, a)
+	tests := []struct {
+		name, asked string
+		kept        bool
+	}{
+		{"accepted", "0d9f-42", true},
+		{"made", "", false},
+		{"too long", strings.Repeat("x", 129), false},
+		{"not fit for a log", "a b", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := get(t, a.URL()+"/id", HeaderRequestID, tt.asked)
+			if echoed := got.header.Get(HeaderRequestID); echoed == "" || echoed != got.body || (echoed == tt.asked) != tt.kept {
+				t.Errorf("asked with %q, handler saw %q, answer says %q", tt.asked, got.body, echoed)
+			}
+		})
+	}
+}
+
+func TestAccessLogNamesTheRequest(t *testing.T) {
+	realm, logs := newRealm(t), &syncBuffer{}
+	realm.logs = logs
+	a := realm.app(t, "identity", Options{Instance: "i-1"})
+	a.HandleFunc("GET /users/{id}", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusTeapot)
+		fmt.Fprint(w, "short and stout")
+	})
+	start(t, a)
+	get(t, a.URL()+"/users/7", HeaderRequestID, "r-7", "Traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+	get(t, a.URL()+"/health/live")
+	if err := a.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	entries := logs.lines(t, "request")
+	if len(entries) != 1 {
+		t.Fatalf("logged %v, want one request and no probe", entries)
+	}
+	for field, want := range map[string]any{
+		"service": "identity", "instance": "i-1", "realm": "local", "request_id": "r-7",
+		"trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "method": "GET", "path": "/users/7",
+		"route": "GET /users/{id}", "status": 418.0, "bytes": 15.0, "level": "DEBUG",
+	} {
+		if entries[0][field] != want {
+			t.Errorf("%s is %v, want %v", field, entries[0][field], want)
+		}
+	}
+}
+
+func TestExchangeKeepsOptionalInterfaces(t *testing.T) {
+	handler := requests(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := w.(http.Flusher); !ok {
+			t.Error("no Flusher")
+		}
+		if _, ok := w.(http.Hijacker); !ok {
+			t.Error("no Hijacker")
+		}
+		if _, ok := w.(io.ReaderFrom); !ok {
+			t.Error("no ReaderFrom")
+		}
+	}), discard())
+	server := httptest.NewServer(handler)
+	defer server.Close()
+	get(t, server.URL)
+}
