@@ -20,7 +20,7 @@ func newDemoCommand(set *settings) *cobra.Command {
 		Use:   "demo",
 		Short: "Run a realm of processes, and show that requests survive what happens to it",
 		Long: `Starts a bus, a sidecar and five services as separate processes, sends some
-400 requests a second through the smart client and through the sidecar, and
+470 requests a second through the smart client and through the sidecar, and
 meanwhile disables and enables an instance, restarts all copies one by one,
 ends one by SIGKILL, and kills and restarts the bus. Then it tells what the
 callers saw. It exits with 1 if any idempotent request failed.`,

@@ -112,14 +112,11 @@ func (f *fanout) publish(c registry.Changes) {
 	f.send(protocol.Routes(registry.Interest{Realm: c.Realm, Service: c.Service}), protocol.KindChanges, c)
 }
 
-// digest publishes a realm's digest and those of its services.
-func (f *fanout) digest(epoch string, t *registry.Table) {
-	f.sendDigest(registry.Digest{Epoch: epoch, Realm: t.Realm, Revision: t.Revision.Sequence, Hash: registry.FormatHash(t.Hash())})
+// digests publishes a realm's digest and those of its services.
+func (f *fanout) digests(t *registry.Table) {
+	f.sendDigest(t.Digest(""))
 	for s := range t.Services() {
-		f.sendDigest(registry.Digest{
-			Epoch: epoch, Realm: t.Realm, Service: s.Name,
-			Revision: s.Revision, Hash: registry.FormatHash(s.Hash()),
-		})
+		f.sendDigest(t.Digest(s.Name))
 	}
 }
 

@@ -128,24 +128,6 @@ func (s *state) current(realm string) *registry.Table {
 	return s.model.table(realm)
 }
 
-func snapshotOf(in registry.Interest, t *registry.Table) registry.Snapshot {
-	snap := registry.Snapshot{Revision: t.Revision, Realm: in.Realm, Services: []registry.ServiceSnapshot{}}
-	if in.Service != "" {
-		if s := t.Service(in.Service); s != nil {
-			snap.Services = append(snap.Services, serviceSnapshot(s))
-		}
-		return snap
-	}
-	for s := range t.Services() {
-		snap.Services = append(snap.Services, serviceSnapshot(s))
-	}
-	return snap
-}
-
-func serviceSnapshot(s *registry.Service) registry.ServiceSnapshot {
-	return registry.ServiceSnapshot{Name: s.Name, Revision: s.Revision, Instances: s.Instances}
-}
-
 // A snapshotCache keeps the last packed snapshot of each realm, so that a
 // thousand clients that come back together cost one packing. The zero value is
 // ready; it may be used concurrently.
@@ -161,14 +143,14 @@ type packedRealm struct {
 
 func (c *snapshotCache) parts(in registry.Interest, t *registry.Table) ([]protocol.Part, error) {
 	if in.Service != "" {
-		return protocol.EncodeSnapshot(snapshotOf(in, t))
+		return protocol.EncodeSnapshot(t.Snapshot(in))
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if p := c.realms[in.Realm]; p.table == t && t != nil {
 		return p.parts, nil
 	}
-	parts, err := protocol.EncodeSnapshot(snapshotOf(in, t))
+	parts, err := protocol.EncodeSnapshot(t.Snapshot(in))
 	if err != nil {
 		return nil, err
 	}

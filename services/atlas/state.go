@@ -164,7 +164,7 @@ func (s *state) renewAll(now time.Time) {
 
 func (s *state) publishDigests() {
 	for _, t := range s.model.tables {
-		s.fanout.digest(s.model.epoch, t)
+		s.fanout.digests(t)
 	}
 }
 

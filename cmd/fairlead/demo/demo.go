@@ -128,7 +128,7 @@ func (d *demo) sidecarListed(ctx context.Context) error {
 	return nil
 }
 
-// callers are the paths by which requests go, 400 a second together.
+// callers are the paths by which requests go, 470 a second together.
 func (d *demo) callers() []caller {
 	proxy := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: requestTimeout}
 	at := func(base, path string) func(int64) string {
@@ -136,10 +136,10 @@ func (d *demo) callers() []caller {
 	}
 	to := func(service string) http.Header { return http.Header{"Fairlead-Service": {service}} }
 	return []caller{
-		{path: "client", every: 7 * time.Millisecond, doer: d.session.Client(), url: at("service://identity", "/users"), parse: parseUser},
-		{path: "sidecar", every: 7 * time.Millisecond, doer: proxy, url: at(d.realm.at.Sidecar, "/users"), header: to(identity), parse: parseUser},
-		{path: "gateway", every: 14 * time.Millisecond, doer: proxy, url: at(d.realm.at.Sidecar, "/users"), header: to(gateway), parse: parseGateway},
-		{path: "greeting", every: 20 * time.Millisecond, doer: proxy, url: at(d.realm.at.Sidecar, "/greetings"), header: to(foreign), parse: parseUser},
+		{path: "client", every: 6 * time.Millisecond, doer: d.session.Client(), url: at("service://identity", "/users"), parse: parseUser},
+		{path: "sidecar", every: 6 * time.Millisecond, doer: proxy, url: at(d.realm.at.Sidecar, "/users"), header: to(identity), parse: parseUser},
+		{path: "gateway", every: 12 * time.Millisecond, doer: proxy, url: at(d.realm.at.Sidecar, "/users"), header: to(gateway), parse: parseGateway},
+		{path: "greeting", every: 18 * time.Millisecond, doer: proxy, url: at(d.realm.at.Sidecar, "/greetings"), header: to(foreign), parse: parseUser},
 	}
 }
 

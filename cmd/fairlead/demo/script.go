@@ -14,6 +14,8 @@ const (
 	pause     = 1500 * time.Millisecond
 	busDown   = 3 * time.Second
 	lastWords = 500 * time.Millisecond
+	// fewAnswers in a second show that an instance is in use.
+	fewAnswers = 10
 )
 
 // script is what happens to the realm while requests flow.
@@ -143,6 +145,9 @@ func (d *demo) kill(ctx context.Context, id string) error {
 	if err := d.rest(ctx); err != nil {
 		return err
 	}
+	if err := d.serving(ctx, id); err != nil {
+		return err
+	}
 	p, before := d.realm.instances[id], d.incarnation(id)
 	dead := time.Now()
 	p.kill()
@@ -161,6 +166,21 @@ func (d *demo) kill(ctx context.Context, id string) error {
 		return err
 	}
 	return d.registered(ctx, "start "+id+" again", id, before)
+}
+
+// serving waits until an instance has its share of the requests, so that its
+// death is felt: right after a start callers may still prefer those they know.
+func (d *demo) serving(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	err := poll(ctx, func() (bool, error) {
+		now := time.Now()
+		return d.tally.between(id, now.Add(-time.Second), now) >= fewAnswers, nil
+	})
+	if err != nil {
+		return fmt.Errorf("%s gets no requests: %w", id, err)
+	}
+	return nil
 }
 
 // killBus ends the bus, Atlas and the bridge together, lets requests flow
