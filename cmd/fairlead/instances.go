@@ -24,17 +24,23 @@ func newInstancesCommand(set *settings) *cobra.Command {
 	}
 	timeout := timeoutFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		service := strings.Join(args, "")
-		if len(args) > 0 {
-			if err := registry.ValidateName("service", service); err != nil {
-				return err
-			}
+		service, err := optionalService(args)
+		if err != nil {
+			return err
 		}
 		return set.ask(c.Context(), timeout, func(ctx context.Context, session *connect.Session) error {
 			return set.listInstances(ctx, session, service)
 		})
 	}
 	return c
+}
+
+// optionalService returns the service that the arguments name; none means all.
+func optionalService(args []string) (string, error) {
+	if len(args) == 0 {
+		return "", nil
+	}
+	return args[0], registry.ValidateName("service", args[0])
 }
 
 type instancesListing struct {

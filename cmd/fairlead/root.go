@@ -132,7 +132,7 @@ func newRoot(s streams) *cobra.Command {
 	flags.StringVarP(&set.output, "output", "o", "text", "output: text or json")
 	flags.BoolVarP(&set.verbose, "verbose", "v", false, "log more")
 	root.AddCommand(commands(set)...)
-	for _, c := range root.Commands() {
+	for _, c := range append(root.Commands(), root) {
 		explainArgs(c)
 	}
 	return root

@@ -141,6 +141,7 @@ func (s *settings) runProgram(ctx context.Context, spec attend.Spec, command []s
 	if err != nil {
 		return usagef("COMMAND: %w", err)
 	}
+	// The bus may be away: programs are not to wait for it.
 	session, err := connect.Open(ctx, connect.Options{
 		Realm: s.realm, NATSURL: s.natsURL, Name: "run " + spec.Key.String(), Logger: s.logger(),
 	})
@@ -148,22 +149,28 @@ func (s *settings) runProgram(ctx context.Context, spec attend.Spec, command []s
 		return err
 	}
 	defer func() { err = errors.Join(err, closeSession(session)) }()
-	attendant, err := attend.New(attend.Options{
+	w := wrapper{log: s.logger(), drainDelay: f.drainDelay, stopTimeout: time.Duration(*f.stopTimeout)}
+	if w.attendant, err = attend.New(attend.Options{
 		Spec: spec, Logger: s.logger(),
 		Atlas: session.Atlas(), Beater: session.Atlas(), OnConnect: session.Bus().OnConnect,
-	})
-	if err != nil {
+	}); err != nil {
 		return err
 	}
+	if w.program, err = s.startProgram(path, command, spec); err != nil {
+		return err
+	}
+	return w.run(ctx)
+}
+
+func (s *settings) startProgram(path string, command []string, spec attend.Spec) (*child, error) {
 	cmd := exec.Command(path, command[1:]...)
 	cmd.Args[0], cmd.Env = command[0], s.programEnvironment(spec)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = programInput(s.in), s.out, s.err
 	program, err := startChild(cmd)
 	if err != nil {
-		return fmt.Errorf("start %s: %w", command[0], err)
+		return nil, fmt.Errorf("start %s: %w", command[0], err)
 	}
-	w := wrapper{program: program, attendant: attendant, log: s.logger(), drainDelay: f.drainDelay, stopTimeout: time.Duration(*f.stopTimeout)}
-	return w.run(ctx)
+	return program, nil
 }
 
 func (s *settings) programEnvironment(spec attend.Spec) []string {

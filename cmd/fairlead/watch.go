@@ -30,17 +30,15 @@ milliseconds are one line.`,
 	c.Flags().BoolVar(&changesOnly, "changes-only", false, "leave out what is there already")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		opts := connect.Options{WholeRealm: len(args) == 0, Services: args}
+		if _, err := optionalService(args); err != nil {
+			return err
+		}
 		return set.watch(c.Context(), opts, timeout, changesOnly)
 	}
 	return c
 }
 
 func (s *settings) watch(ctx context.Context, opts connect.Options, timeout *span, changesOnly bool) (err error) {
-	for _, service := range opts.Services {
-		if err := registry.ValidateName("service", service); err != nil {
-			return err
-		}
-	}
 	session, err := s.dial(ctx, opts)
 	if err != nil {
 		return err
@@ -59,10 +57,9 @@ func (s *settings) watch(ctx context.Context, opts connect.Options, timeout *spa
 			return nil
 		case <-newer:
 		}
-		var now *registry.Table
-		now, newer = session.Table().Table()
-		err = s.printDifferences(differences(shown, now, registeredEvent))
-		shown = now
+		before := shown
+		shown, newer = session.Table().Table()
+		err = s.printDifferences(differences(before, shown, registeredEvent))
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -74,7 +75,36 @@ func (n *Node) watchConnections(ctx context.Context) error {
 func (s *state) connectionClosed(ctx context.Context, id connID) {
 	for k := range s.conns.keys[id] {
 		if l := s.leases[k]; l != nil {
+			l.secondLooks = len(secondLooks)
 			s.probe(ctx, l)
 		}
 	}
+}
+
+// secondLooks are the pauses before an instance that still answered after its
+// connection had closed is asked again, the last one first: a program that is
+// being killed may close its sockets one by one.
+var secondLooks = []time.Duration{time.Second, 300 * time.Millisecond, 100 * time.Millisecond}
+
+// lookAgain probes once more after a pause, unless there was a heartbeat.
+func (s *state) lookAgain(ctx context.Context, l *lease) {
+	if l.secondLooks == 0 {
+		return
+	}
+	l.secondLooks--
+	after, seen := secondLooks[l.secondLooks], l.seen
+	s.node.work.Go(func() {
+		pause := time.NewTimer(after)
+		defer pause.Stop()
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			return
+		}
+		s.node.tell(ctx, func(s *state) {
+			if s.leases[l.key] == l && l.seen.Equal(seen) {
+				s.probe(ctx, l)
+			}
+		})
+	})
 }

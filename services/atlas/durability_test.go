@@ -52,9 +52,11 @@ func TestEveryChangeIsOneEvent(t *testing.T) {
 func TestWhatACrashKeptFromBeingAnnouncedIsAnnouncedAtTheNextStart(t *testing.T) {
 	b := startBus(t, t.TempDir())
 	n := startNode(t, b, Terms{})
+	next := b.feedMessages(t, "feed.v1.local.identity.>")
 	if _, err := register(t, b.app, host001, endpoint(t, host001, "life-1"), "life-1"); err != nil {
 		t.Fatal(err)
 	}
+	next(t)
 	if err := n.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +64,6 @@ func TestWhatACrashKeptFromBeingAnnouncedIsAnnouncedAtTheNextStart(t *testing.T)
 	if _, err := bucketOf(t, b).PutString(t.Context(), "hosts.local.identity.host001-5000.enabled", "false"); err != nil {
 		t.Fatal(err)
 	}
-	next := b.feedMessages(t, "feed.v1.local.identity.>")
 	startNode(t, b, Terms{})
 	if e := next(t); schemas.Type(e.Type()) != schemas.TypeInstanceDisabled {
 		t.Errorf("announced %s", e.Type())

@@ -82,6 +82,11 @@ func (n *Node) handlers() map[string]handler {
 // the disk and the next request should wait with it, not for it.
 func (n *Node) answer(ctx context.Context, room *semaphore.Weighted, verb string, handle handler) micro.Handler {
 	return micro.HandlerFunc(func(m micro.Request) {
+		r, err := readRequest(m)
+		if err != nil {
+			n.respond(m, nil, err)
+			return
+		}
 		if room.Acquire(ctx, 1) != nil {
 			return
 		}
@@ -89,7 +94,7 @@ func (n *Node) answer(ctx context.Context, room *semaphore.Weighted, verb string
 			defer room.Release(1)
 			ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 			defer cancel()
-			body, err := n.handle(ctx, m, handle)
+			body, err := handle(ctx, r)
 			n.meters.counted(ctx, verb, codeOf(err))
 			n.respond(m, body, err)
 		})
@@ -101,14 +106,6 @@ func codeOf(err error) string {
 		return "ok"
 	}
 	return protocol.NewProblem(err).Code
-}
-
-func (n *Node) handle(ctx context.Context, m micro.Request, handle handler) (any, error) {
-	r, err := readRequest(m)
-	if err != nil {
-		return nil, err
-	}
-	return handle(ctx, r)
 }
 
 // readRequest checks what every request has in common: it came through the
@@ -148,24 +145,34 @@ func requesterOf(h nats.Header) (requester, error) {
 	return requester{user: info.User, server: info.Server, client: info.Client}, nil
 }
 
+// respond sends an answer, or a problem with the headers of a micro service's
+// error. It does not use the request's own methods for that: they note the
+// error in the request, which its endpoint reads as soon as the handler has
+// returned, long before the answer is there.
 func (n *Node) respond(m micro.Request, body any, err error) {
 	if m.Reply() == "" {
 		return
 	}
-	if err == nil {
-		if err := m.RespondJSON(body); err != nil {
-			n.log.Debug("answer not sent", "subject", m.Subject(), "error", err)
-		}
-		return
+	answer := &nats.Msg{Subject: m.Reply()}
+	if err != nil {
+		answer.Header, body = n.refusal(m, err)
 	}
+	// Answers are structs of strings, numbers and maps of them: they encode.
+	answer.Data, _ = json.Marshal(body)
+	if err := n.nc.PublishMsg(answer); err != nil {
+		n.log.Debug("answer not sent", "subject", m.Subject(), "error", err)
+	}
+}
+
+func (n *Node) refusal(m micro.Request, err error) (nats.Header, *protocol.Problem) {
 	p := protocol.NewProblem(err)
 	if p.Code == protocol.CodeInternal {
 		n.log.Error("request failed", "subject", m.Subject(), "error", err)
 	}
-	data, _ := json.Marshal(p)
-	if err := m.Error(strconv.Itoa(p.Status()), oneLine(p.Detail), data); err != nil {
-		n.log.Debug("answer not sent", "subject", m.Subject(), "error", err)
-	}
+	return nats.Header{
+		micro.ErrorHeader:     {oneLine(p.Detail)},
+		micro.ErrorCodeHeader: {strconv.Itoa(p.Status())},
+	}, p
 }
 
 // oneLine keeps a text fit for a header.

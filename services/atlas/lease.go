@@ -28,6 +28,9 @@ type lease struct {
 	// the last sign of life of any kind, a probe's answer too.
 	seen, alive time.Time
 	probing     bool
+	// secondLooks is how often it is still to be probed because its
+	// connection closed.
+	secondLooks int
 	// due is the wheel's slot that holds the lease now.
 	due time.Time
 }

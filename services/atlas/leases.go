@@ -105,6 +105,7 @@ func (s *state) probed(ctx context.Context, l *lease, r *record, asked time.Time
 	case found == itself && r.Atlas.Suspect:
 		s.revise(ctx, l.key, l.incarnation, trusted)
 	}
+	s.lookAgain(ctx, l)
 }
 
 // stretched ends a suspicion that has gone on for too long.

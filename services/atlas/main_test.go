@@ -17,7 +17,12 @@ import (
 	"fairlead.dev/registry/protocol"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// sourcing is the server's own: a stream that takes from another one waits for
+// an answer to its first request, and goes on waiting for a while after the
+// server has stopped.
+const sourcing = "github.com/nats-io/nats-server/v2/server.(*stream).trySetupSourceConsumer.func3"
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreTopFunction(sourcing)) }
 
 // fastTerms keep tests of leases short; their ratios are the defaults'.
 var fastTerms = Terms{Every: 200 * time.Millisecond, TTL: 600 * time.Millisecond}

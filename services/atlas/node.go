@@ -74,9 +74,7 @@ type Node struct {
 	stopped  chan struct{}
 
 	cancel context.CancelFunc
-	// work counts the goroutines that answer, probe and write; they end when
-	// their context does.
-	work   sync.WaitGroup
+	work   work
 	loops  sync.WaitGroup
 	closer []func()
 	once   sync.Once
@@ -188,7 +186,7 @@ func (n *Node) stop() {
 		if n.cancel != nil {
 			n.cancel()
 		}
-		n.work.Wait()
+		n.work.close()
 		n.loops.Wait()
 		n.prober.close()
 		close(n.stopped)

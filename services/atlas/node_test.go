@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nats.go/micro"
@@ -362,4 +363,27 @@ func TestARequestFromTheControlPlanesOwnAccountIsRefused(t *testing.T) {
 	if !errors.As(err, &fields) || fields[0].Field != "account" {
 		t.Errorf("got %v", err)
 	}
+}
+
+// dyingSlowly answers its first probe and then refuses, as a program does that
+// is being killed.
+func dyingSlowly(t *testing.T) registry.Registration {
+	t.Helper()
+	var server *httptest.Server
+	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = server.Listener.Close()
+	}))
+	t.Cleanup(server.Close)
+	return at(server.Listener.Addr())
+}
+
+func TestAnInstanceThatAnswersWhileItDiesIsLookedAtAgain(t *testing.T) {
+	b := startBus(t, t.TempDir())
+	n := startNode(t, b, Terms{Every: time.Hour, TTL: 3 * time.Hour})
+	program := dial(t, bus.Options{URL: b.server.ClientURL()})
+	if _, err := register(t, program, host001, dyingSlowly(t), "life-1"); err != nil {
+		t.Fatal(err)
+	}
+	program.Close()
+	n.until(t, "evicted though it answered once", b, host001, gone)
 }

@@ -1,0 +1,100 @@
+package acceptance
+
+import (
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestUpIsReadySoon(t *testing.T) {
+	began := time.Now()
+	r := startRealm(t)
+	took := time.Since(began)
+	t.Logf("ready after %s, the start of the process and of polling included", took.Round(time.Millisecond))
+	if took > 5*time.Second {
+		t.Errorf("ready after %s only", took)
+	}
+	if r.PID != r.up.cmd.Process.Pid {
+		t.Errorf("the ready file says that the process is %d, it is %d", r.PID, r.up.cmd.Process.Pid)
+	}
+	for _, address := range []string{r.NATS, r.HTTP, r.Sidecar} {
+		if !contains(r.up.said.String(), address) {
+			t.Errorf("%s is not among what it printed: %s", address, r.up.said.String())
+		}
+	}
+	expect(t, 200, r.HTTP+"/health")
+	expect(t, 200, r.Sidecar+"/health")
+	if again := r.startAgain(t); again > 5*time.Second {
+		t.Errorf("on data of its own it is ready after %s only", again)
+	}
+}
+
+func (r *realm) startAgain(t *testing.T) time.Duration {
+	t.Helper()
+	r.up.stop()
+	if code := r.up.code(t); code != 0 {
+		t.Errorf("SIGTERM ends it with exit code %d", code)
+	}
+	began := time.Now()
+	r.start(t)
+	took := time.Since(began)
+	t.Logf("started again after %s", took.Round(time.Millisecond))
+	return took
+}
+
+func TestATakenPortNamesItsFlag(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for _, flag := range []string{"--nats-addr", "--http-addr", "--sidecar-addr"} {
+		t.Run(flag, func(t *testing.T) {
+			args := []string{fairlead, "up", "--data", t.TempDir()}
+			for _, one := range []string{"--nats-addr", "--http-addr", "--sidecar-addr"} {
+				address := "127.0.0.1:0"
+				if one == flag {
+					address = taken.Addr().String()
+				}
+				args = append(args, one, address)
+			}
+			got := run(t, nil, args...)
+			if line := lastLine(got.err); got.code == 0 || !contains(line, flag+": ", "address already in use") {
+				t.Errorf("exit code %d: %s", got.code, got.err)
+			}
+		})
+	}
+}
+
+func TestASecondUpOnTheSameDataIsRefused(t *testing.T) {
+	t.Parallel()
+	r := startRealm(t)
+	r.startIdentity(t, "identity-1")
+	got := run(t, nil, fairlead, "up", "--data", r.data, "--nats-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--sidecar-addr", "127.0.0.1:0",
+		"--ready-file", filepath.Join(t.TempDir(), "ready.json"))
+	if line := lastLine(got.err); got.code == 0 || !contains(line, "fairlead: --data: ", r.data) {
+		t.Errorf("exit code %d: %s", got.code, got.err)
+	}
+	if body := expect(t, 200, "-H", byHeader, r.Sidecar+"/users/1"); body != expectedUser {
+		t.Errorf("the first answers %q", body)
+	}
+}
+
+// contains tells whether a text has all the parts.
+func contains(text string, parts ...string) bool {
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			return false
+		}
+	}
+	return true
+}
+
+// lastLine is where a command says why it failed.
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[len(lines)-1]
+}
