@@ -48,8 +48,6 @@ func startProcess(dir, name string, env []string, command ...string) (*process, 
 	return p, nil
 }
 
-func (p *process) pid() int { return p.cmd.Process.Pid }
-
 func (p *process) alive() bool {
 	select {
 	case <-p.exited:
