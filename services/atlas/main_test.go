@@ -40,7 +40,7 @@ type realBus struct {
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
-func startBus(t *testing.T, dir string) *realBus {
+func startBus(t testing.TB, dir string) *realBus {
 	t.Helper()
 	server, err := embedded.Start(t.Context(), embedded.Options{DataDir: dir, Logger: quiet()})
 	if err != nil {
@@ -53,7 +53,7 @@ func startBus(t *testing.T, dir string) *realBus {
 	return b
 }
 
-func dial(t *testing.T, opts bus.Options) *bus.Conn {
+func dial(t testing.TB, opts bus.Options) *bus.Conn {
 	t.Helper()
 	opts.Logger, opts.FailFast = quiet(), true
 	conn, err := bus.Connect(t.Context(), opts)
@@ -71,7 +71,7 @@ func (b *realBus) stop() {
 	_ = b.server.Stop(ctx)
 }
 
-func startNode(t *testing.T, b *realBus, terms Terms) *Node {
+func startNode(t testing.TB, b *realBus, terms Terms) *Node {
 	t.Helper()
 	n, err := Start(t.Context(), Options{Conn: b.atlas, Terms: terms, Logger: quiet()})
 	if err != nil {
