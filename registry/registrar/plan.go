@@ -66,9 +66,10 @@ func afterHeartbeat(err error, every time.Duration, failures int) plan {
 	return plan{delay: backoff(failures, min(every, rebeatMost)), held: true}
 }
 
-// asks tells whether a heartbeat has to be a request.
-func asks(beats int, reconnected bool, failures int, last, now registry.Status) bool {
-	return beats%requestEvery == 0 || reconnected || failures > 0 || last != now
+// asks tells whether a heartbeat has to be a request; doubtful is a reason to
+// think that the registry may not know the instance any more.
+func asks(beats int, doubtful bool, failures int, last, now registry.Status) bool {
+	return beats%requestEvery == 0 || doubtful || failures > 0 || last != now
 }
 
 // backoff returns a full-jitter delay after a number of failures in a row.

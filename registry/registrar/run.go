@@ -15,7 +15,16 @@ type state struct {
 	beats    int // since the lease was got
 	failures int
 	reported registry.Status
+	beatAt   time.Time
 	lastLog  string
+}
+
+// paused tells whether so long has passed since the last heartbeat that this
+// process cannot have been running: the registry may have given it up.
+func (s *state) paused(now time.Time) bool {
+	paused := !s.beatAt.IsZero() && now.Sub(s.beatAt) > 2*s.lease.Every
+	s.beatAt = now
+	return paused
 }
 
 func (r *Registrar) run() {
@@ -88,7 +97,7 @@ func (r *Registrar) register(s *state) plan {
 	r.logRegister(s, err)
 	s.held = p.held
 	if p.held {
-		s.beats, s.reported = 0, registry.Passing
+		s.beats, s.reported, s.beatAt = 0, registry.Passing, time.Now()
 		lease := s.lease
 		r.lease.Store(&lease)
 	}
@@ -105,7 +114,7 @@ func (r *Registrar) heartbeat(s *state, reconnected bool) plan {
 		Status: status, InFlight: inFlight, Load: load,
 	}
 	s.beats++
-	err := r.send(s, beat, reconnected)
+	err := r.send(s, beat, s.paused(time.Now()) || reconnected)
 	s.count(err)
 	p := afterHeartbeat(err, s.lease.Every, s.failures)
 	s.held = p.held
@@ -116,8 +125,8 @@ func (r *Registrar) heartbeat(s *state, reconnected bool) plan {
 	return p
 }
 
-func (r *Registrar) send(s *state, beat registry.Heartbeat, reconnected bool) error {
-	if r.opts.Beater != nil && !asks(s.beats, reconnected, s.failures, s.reported, beat.Status) {
+func (r *Registrar) send(s *state, beat registry.Heartbeat, doubtful bool) error {
+	if r.opts.Beater != nil && !asks(s.beats, doubtful, s.failures, s.reported, beat.Status) {
 		return r.opts.Beater.Beat(r.opts.Key, beat)
 	}
 	err := r.inflight.do(r.ctx, func(ctx context.Context) error {
