@@ -127,6 +127,17 @@ func isHostName(host string) bool {
 	return !strings.HasPrefix(last, "0x") && strings.Trim(last, "0123456789") != ""
 }
 
+// AllowedDial checks the "ip:port" that a dialer is about to connect to, as
+// [AllowedAddress] checks a registration's own address: a name may resolve to
+// anything.
+func AllowedDial(address string) error {
+	to, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return &FieldError{Field: "host", Problem: "must resolve to an IP address, got " + quote(address)}
+	}
+	return AllowedAddress(to.Addr())
+}
+
 // AllowedAddress refuses the addresses that no service listens on but that a
 // registration could abuse to make the platform's probes and proxies reach:
 // link-local ones, where clouds serve instance metadata, multicast and the

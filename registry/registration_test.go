@@ -140,3 +140,14 @@ func FuzzDecodeRegistration(f *testing.F) {
 		}
 	})
 }
+
+func TestAllowedDial(t *testing.T) {
+	for address, ok := range map[string]bool{
+		"127.0.0.1:80": true, "[::1]:80": true, "10.0.0.7:5000": true,
+		"169.254.169.254:80": false, "[fe80::1]:80": false, "0.0.0.0:80": false, "224.0.0.1:80": false, "name:80": false, "": false,
+	} {
+		if err := AllowedDial(address); (err == nil) != ok {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}

@@ -5,7 +5,10 @@ import (
 	"net"
 	"net/http"
 	"sync/atomic"
+	"syscall"
 	"time"
+
+	"fairlead.dev/registry"
 )
 
 // The connections' terms. A dead host must cost a request one second, not the
@@ -23,7 +26,7 @@ const (
 // none. It asks for no compression: within a data centre it costs more than it
 // saves, and a proxy must not change what it carries.
 func newBase() *http.Transport {
-	dialer := &net.Dialer{Timeout: dialTimeout}
+	dialer := &net.Dialer{Timeout: dialTimeout, Control: onlyAllowed}
 	return &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := dialer.DialContext(ctx, network, addr)
@@ -40,6 +43,9 @@ func newBase() *http.Transport {
 		ForceAttemptHTTP2:     true,
 	}
 }
+
+// onlyAllowed checks the address that a registered name resolved to.
+func onlyAllowed(_, address string, _ syscall.RawConn) error { return registry.AllowedDial(address) }
 
 // A countedConn counts the writes that may have put bytes on the wire, which
 // is how an attempt proves that nothing of it was sent.

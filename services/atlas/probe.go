@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"syscall"
 	"time"
 
@@ -55,13 +54,7 @@ func (p *prober) close() { p.client.CloseIdleConnections() }
 
 // onlyAllowed checks the address a name resolved to, as the registration's own
 // address was checked.
-func onlyAllowed(_, address string, _ syscall.RawConn) error {
-	to, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return err
-	}
-	return registry.AllowedAddress(to.Addr())
-}
+func onlyAllowed(_, address string, _ syscall.RawConn) error { return registry.AllowedDial(address) }
 
 // probe asks once. The detail says more than the outcome where there is more
 // to say.
