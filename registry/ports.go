@@ -2,8 +2,49 @@ package registry
 
 import (
 	"context"
+	"crypto/rand"
 	"time"
 )
+
+// A Life is what a registrant chooses: a random id of this life of the
+// instance, which everybody may know, and a secret that only the registrant
+// and Atlas do. Being the registrant's choice, both survive a request that has
+// to be sent again because its answer was lost. Atlas fills in what is empty.
+type Life struct {
+	Incarnation string
+	Token       string
+}
+
+// Bounds of a token, in characters. Atlas's own, and those of package
+// registrar, have 26 of base 32.
+const (
+	minToken = 16
+	maxToken = 128
+	maxLife  = 64
+)
+
+// Validate reports every field that is out of bounds; empty ones are not.
+func (l Life) Validate() error {
+	var errs FieldErrors
+	if len(l.Incarnation) > maxLife || !printable(l.Incarnation) {
+		errs.Addf("incarnation", "must be at most %d printable characters", maxLife)
+	}
+	if l.Token != "" && (len(l.Token) < minToken || len(l.Token) > maxToken || !printable(l.Token)) {
+		errs.Addf("token", "must be %d to %d printable characters", minToken, maxToken)
+	}
+	return errs.Err()
+}
+
+// WithDefaults returns the life with what is empty made up at random.
+func (l Life) WithDefaults() Life {
+	if l.Incarnation == "" {
+		l.Incarnation = rand.Text()
+	}
+	if l.Token == "" {
+		l.Token = rand.Text()
+	}
+	return l
+}
 
 // A Lease is an instance's right to be listed. Heartbeats keep it; they and
 // the deregistration name its incarnation and token, so a late message of an
@@ -39,9 +80,9 @@ type Heartbeat struct {
 type Atlas interface {
 	// Register creates a registration, or replaces one of the same endpoint.
 	// Another endpoint under the same key is refused with ErrConflict while
-	// the old one holds its lease and answers. An empty incarnation gets a
-	// random one.
-	Register(ctx context.Context, key Key, r Registration, incarnation string) (Lease, error)
+	// the old one holds its lease and answers. Repeating a request of the same
+	// life is harmless: its lease has the same token again.
+	Register(ctx context.Context, key Key, r Registration, life Life) (Lease, error)
 	// Heartbeat keeps a lease. ErrUnknown means: register again. ErrStale
 	// means that another incarnation holds the key.
 	Heartbeat(ctx context.Context, key Key, beat Heartbeat) error

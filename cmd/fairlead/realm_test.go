@@ -115,7 +115,7 @@ func (r *realm) register(t *testing.T, service, id, address string) registry.Key
 	at := netip.MustParseAddrPort(u.Host)
 	key := registry.Key{Realm: "local", Service: service, Instance: id}
 	reg := registry.Registration{Host: at.Addr().String(), Port: int(at.Port()), Version: "1.4.2", Zone: "a"}
-	if _, err := r.session.Atlas().Register(t.Context(), key, reg, ""); err != nil {
+	if _, err := r.session.Atlas().Register(t.Context(), key, reg, registry.Life{}); err != nil {
 		t.Fatal(err)
 	}
 	r.await(t, service, id, func(_ registry.Instance, listed bool) bool { return listed })

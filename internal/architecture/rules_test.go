@@ -54,6 +54,7 @@ var rules = []rule{
 	{pkg: "examples/*", imports: []string{
 		"schemas", "bus", "registry/...", "smartclient/...", "connect", "smartservice/...",
 	}},
+	{pkg: "internal/acceptance"},
 	{pkg: "internal/architecture"},
 }
 

@@ -10,9 +10,9 @@ import (
 )
 
 // Register implements [registry.Atlas].
-func (c *Client) Register(ctx context.Context, k registry.Key, r registry.Registration, incarnation string) (registry.Lease, error) {
+func (c *Client) Register(ctx context.Context, k registry.Key, r registry.Registration, life registry.Life) (registry.Lease, error) {
 	reply, err := ask[protocol.LeaseReply](ctx, c, protocol.Register, k, protocol.RegisterRequest{
-		Registration: r.WithDefaults(), Incarnation: incarnation, Via: c.via,
+		Registration: r.WithDefaults(), Incarnation: life.Incarnation, Token: life.Token, Via: c.via,
 	})
 	return reply.Lease(), err
 }

@@ -24,7 +24,7 @@ func TestRequestsSayWhatTheProtocolSays(t *testing.T) {
 		asked <- m
 		_ = m.Respond([]byte(`{"incarnation":"life-1","token":"t","revision":{"epoch":"e","sequence":7},"heartbeat_ms":2000,"lease_ms":6000,"newer":"field"}`))
 	})
-	lease, err := f.client.Register(t.Context(), host001, registry.Registration{Host: "10.0.0.7", Port: 5000}, "life-1")
+	lease, err := f.client.Register(t.Context(), host001, registry.Registration{Host: "10.0.0.7", Port: 5000}, registry.Life{Incarnation: "life-1"})
 	want := registry.Lease{Incarnation: "life-1", Token: "t", Revision: registry.Revision{Epoch: "e", Sequence: 7}, Every: 2 * time.Second, TTL: 6 * time.Second}
 	if err != nil || lease != want {
 		t.Errorf("lease %+v, %v", lease, err)
@@ -72,7 +72,7 @@ func TestRefusalsAreErrorsToBranchOn(t *testing.T) {
 func TestNobodyThereIsKnownAtOnce(t *testing.T) {
 	f := start(t)
 	begun := time.Now()
-	_, registerErr := f.client.Register(context.Background(), host001, registry.Registration{Host: "a", Port: 1}, "")
+	_, registerErr := f.client.Register(context.Background(), host001, registry.Registration{Host: "a", Port: 1}, registry.Life{})
 	_, snapshotErr := f.client.Snapshot(context.Background(), registry.Interest{Realm: "local"})
 	for _, err := range []error{registerErr, snapshotErr} {
 		if !errors.Is(err, registry.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
@@ -89,7 +89,7 @@ func TestASlowAtlasIsBoundedByTheContext(t *testing.T) {
 	f.answer("atlas.v1.>", func(*nats.Msg) {})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	_, registerErr := f.client.Register(ctx, host001, registry.Registration{Host: "a", Port: 1}, "")
+	_, registerErr := f.client.Register(ctx, host001, registry.Registration{Host: "a", Port: 1}, registry.Life{})
 	_, snapshotErr := f.client.Snapshot(ctx, registry.Interest{Realm: "local"})
 	if !errors.Is(registerErr, registry.ErrUnavailable) || !errors.Is(registerErr, context.DeadlineExceeded) {
 		t.Errorf("register: %v", registerErr)
@@ -105,7 +105,7 @@ func TestWithoutAConnectionRequestsFailAtOnce(t *testing.T) {
 	defer f.conn.OnDisconnect(func(error) { close(lost) })()
 	f.stopServer()
 	<-lost
-	_, registerErr := f.client.Register(context.Background(), host001, registry.Registration{Host: "a", Port: 1}, "")
+	_, registerErr := f.client.Register(context.Background(), host001, registry.Registration{Host: "a", Port: 1}, registry.Life{})
 	_, snapshotErr := f.client.Snapshot(context.Background(), registry.Interest{Realm: "local"})
 	beatErr := f.client.Beat(host001, registry.Heartbeat{Status: registry.Passing})
 	for _, err := range []error{registerErr, snapshotErr, beatErr} {

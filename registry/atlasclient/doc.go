@@ -7,7 +7,7 @@
 //	client := atlasclient.New(conn, atlasclient.Options{})
 //
 //	key := registry.Key{Realm: "local", Service: "identity", Instance: "host001-5000"}
-//	lease, err := client.Register(ctx, key, registry.Registration{Host: "127.0.0.1", Port: 5000}, "")
+//	lease, err := client.Register(ctx, key, registry.Registration{Host: "127.0.0.1", Port: 5000}, registry.Life{})
 //	switch {
 //	case errors.Is(err, registry.ErrUnavailable): // no Atlas answered: try again
 //	case errors.Is(err, registry.ErrConflict):    // somebody else has the id, and answers

@@ -149,6 +149,10 @@ func TestAReconnectIsALoss(t *testing.T) {
 	for u := f.next(updates); !u.Lost; u = f.next(updates) {
 	}
 	f.playAtlas()
+	// Its subscriptions are on their way; now the server has them.
+	if err := f.client.conn.NATS().Flush(); err != nil {
+		t.Fatal(err)
+	}
 	f.publish("atlas.v1.digest.local.identity", `{"realm":"local","service":"identity","hash":"1:7"}`)
 	for u := f.next(updates); u.Digest == nil; u = f.next(updates) {
 	}

@@ -62,7 +62,7 @@ func (c *chaos) happen() {
 	case n < 16:
 		c.reg.PublishDigest()
 	case n < 28:
-		_, _ = c.reg.Register(context.Background(), key(service, id), registry.Registration{Host: "127.0.0.1", Port: 5000}, "")
+		_, _ = c.reg.Register(context.Background(), key(service, id), registry.Registration{Host: "127.0.0.1", Port: 5000}, registry.Life{})
 	case n < 34:
 		_, _ = c.reg.SetFlag(context.Background(), key(service, id), &registry.Flag{Enabled: n%2 == 0})
 	default:
@@ -72,7 +72,7 @@ func (c *chaos) happen() {
 
 // leave registers a life of its own and ends it, so that instances go.
 func (c *chaos) leave(service, id string) {
-	lease, err := c.reg.Register(context.Background(), key(service, id), registry.Registration{Host: "127.0.0.1", Port: 5000}, "")
+	lease, err := c.reg.Register(context.Background(), key(service, id), registry.Registration{Host: "127.0.0.1", Port: 5000}, registry.Life{})
 	if err == nil {
 		_ = c.reg.Deregister(context.Background(), key(service, id), lease.Incarnation, lease.Token)
 	}

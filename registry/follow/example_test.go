@@ -14,7 +14,7 @@ func Example() {
 	reg := memory.New(memory.Options{})
 	defer reg.Close()
 	key := registry.Key{Realm: "local", Service: "identity", Instance: "host001-5000"}
-	if _, err := reg.Register(ctx, key, registry.Registration{Host: "127.0.0.1", Port: 5000}, ""); err != nil {
+	if _, err := reg.Register(ctx, key, registry.Registration{Host: "127.0.0.1", Port: 5000}, registry.Life{}); err != nil {
 		fmt.Println(err)
 	}
 

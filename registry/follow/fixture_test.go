@@ -105,7 +105,7 @@ func key(service, id string) registry.Key {
 func (f *fixture) register(service string, ids ...string) {
 	f.Helper()
 	for _, id := range ids {
-		_, err := f.reg.Register(context.Background(), key(service, id), registry.Registration{Host: "127.0.0.1", Port: 5000}, "")
+		_, err := f.reg.Register(context.Background(), key(service, id), registry.Registration{Host: "127.0.0.1", Port: 5000}, registry.Life{})
 		if err != nil {
 			f.Fatal(err)
 		}

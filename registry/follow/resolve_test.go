@@ -81,7 +81,7 @@ func TestResolveOfWhatIsNotThere(t *testing.T) {
 func TestResolveOfAServiceThatVanished(t *testing.T) {
 	inBubble(t, Options{}, func(f *fixture) {
 		ctx := context.Background()
-		lease, err := f.reg.Register(ctx, key("identity", "a"), registry.Registration{Host: "127.0.0.1", Port: 5000}, "")
+		lease, err := f.reg.Register(ctx, key("identity", "a"), registry.Registration{Host: "127.0.0.1", Port: 5000}, registry.Life{})
 		if err != nil {
 			t.Fatal(err)
 		}

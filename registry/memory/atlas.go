@@ -9,9 +9,9 @@ import (
 )
 
 // Register implements [registry.Atlas].
-func (r *Registry) Register(ctx context.Context, k registry.Key, reg registry.Registration, incarnation string) (registry.Lease, error) {
+func (r *Registry) Register(ctx context.Context, k registry.Key, reg registry.Registration, life registry.Life) (registry.Lease, error) {
 	reg = reg.WithDefaults()
-	if err := checkRegistration(k, reg); err != nil {
+	if err := checkRegistration(k, reg, life); err != nil {
 		return registry.Lease{}, err
 	}
 	r.mu.Lock()
@@ -20,17 +20,18 @@ func (r *Registry) Register(ctx context.Context, k registry.Key, reg registry.Re
 		return registry.Lease{}, err
 	}
 	s := r.slot(k)
-	if r.conflicts(s, reg, incarnation) {
+	if r.conflicts(s, reg, life.Incarnation) {
 		return registry.Lease{}, fmt.Errorf("%w: %s is held by %s, refused %s", registry.ErrConflict, k, s.record.Registration.Endpoint(), reg.Endpoint())
 	}
-	r.enter(s, reg, incarnation)
+	r.enter(s, reg, life.WithDefaults())
 	return r.leaseOf(s), nil
 }
 
-func checkRegistration(k registry.Key, reg registry.Registration) error {
+func checkRegistration(k registry.Key, reg registry.Registration, life registry.Life) error {
 	var errs registry.FieldErrors
 	errs.Add(k.Validate())
 	errs.Add(reg.Validate())
+	errs.Add(life.Validate())
 	return errs.Err()
 }
 
@@ -52,17 +53,14 @@ func (r *Registry) conflicts(s *slot, reg registry.Registration, incarnation str
 }
 
 // enter makes a registration. The same incarnation coming again keeps when it
-// came first, and its token, so a repeated request is harmless.
-func (r *Registry) enter(s *slot, reg registry.Registration, incarnation string) {
-	if incarnation == "" {
-		incarnation = randomID()
-	}
-	again := s.registered && s.record.Incarnation == incarnation
+// came first.
+func (r *Registry) enter(s *slot, reg registry.Registration, life registry.Life) {
+	again := s.registered && s.record.Incarnation == life.Incarnation
 	if !again {
-		s.token, s.record.Since = randomID(), time.Now()
+		s.record.Since = time.Now()
 	}
-	s.registered = true
-	s.record.Registration, s.record.Incarnation, s.record.Status = reg, incarnation, registry.Passing
+	s.registered, s.token = true, life.Token
+	s.record.Registration, s.record.Incarnation, s.record.Status = reg, life.Incarnation, registry.Passing
 	r.renew(s)
 	r.write(s)
 }

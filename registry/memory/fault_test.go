@@ -21,7 +21,7 @@ func inBubble(t *testing.T, opts memory.Options, test func(*testing.T, *memory.R
 	synctest.Test(t, func(t *testing.T) {
 		reg := memory.New(opts)
 		defer reg.Close()
-		lease, err := reg.Register(context.Background(), host001, endpoint, "life-1")
+		lease, err := reg.Register(context.Background(), host001, endpoint, registry.Life{Incarnation: "life-1"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,11 +77,11 @@ func TestWhatAnswersStaysAsSuspect(t *testing.T) {
 			t.Errorf("after a heartbeat: %q, %v", statusOf(reg), err)
 		}
 		other := registry.Registration{Host: "127.0.0.1", Port: 5001}
-		if _, err := reg.Register(context.Background(), host001, other, ""); !errors.Is(err, registry.ErrConflict) {
+		if _, err := reg.Register(context.Background(), host001, other, registry.Life{}); !errors.Is(err, registry.ErrConflict) {
 			t.Errorf("while it answers: %v", err)
 		}
 		alive = false
-		if _, err := reg.Register(context.Background(), host001, other, ""); err != nil {
+		if _, err := reg.Register(context.Background(), host001, other, registry.Life{}); err != nil {
 			t.Errorf("when it answers no more: %v", err)
 		}
 	})

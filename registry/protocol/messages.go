@@ -12,6 +12,9 @@ type RegisterRequest struct {
 	// Incarnation is the caller's random id of this life; empty asks Atlas to
 	// make one.
 	Incarnation string `json:"incarnation,omitempty"`
+	// Token is the secret that heartbeats will carry, 16 to 128 characters;
+	// empty asks Atlas to make one.
+	Token string `json:"token,omitempty"`
 	// Via names a go-between that registers for others, whose connection is
 	// not the instance's own ("bridge"). Its closing says nothing of them.
 	Via string `json:"via,omitempty"`
@@ -24,6 +27,11 @@ type LeaseReply struct {
 	Revision    registry.Revision `json:"revision"`
 	HeartbeatMS int64             `json:"heartbeat_ms"`
 	LeaseMS     int64             `json:"lease_ms"`
+}
+
+// Life returns the domain's form of what the registrant chose.
+func (r RegisterRequest) Life() registry.Life {
+	return registry.Life{Incarnation: r.Incarnation, Token: r.Token}
 }
 
 // NewLeaseReply returns the wire form of a lease.

@@ -35,8 +35,10 @@ const prefix = "atlas.v1."
 // Subject returns the subject of a verb for one instance.
 func Subject(verb string, k registry.Key) string { return prefix + verb + "." + k.Dotted() }
 
-// Pattern returns the subject that matches a verb for every instance.
-func Pattern(verb string) string { return prefix + verb + ".*.*.*" }
+// Pattern returns the subject that matches a verb for every instance, and for
+// names with a dot in them, so that whoever sends one is told what is wrong
+// rather than that nobody listens.
+func Pattern(verb string) string { return prefix + verb + ".>" }
 
 // KeyOf returns the key that a subject of a verb names. The parts are as sent:
 // validate them.

@@ -12,7 +12,7 @@ func TestSubjects(t *testing.T) {
 	realm, service := registry.Interest{Realm: "local"}, registry.Interest{Realm: "local", Service: "identity"}
 	for got, want := range map[string]string{
 		Subject(Register, k): "atlas.v1.register.local.identity.host001-5000",
-		Pattern(Heartbeat):   "atlas.v1.heartbeat.*.*.*",
+		Pattern(Heartbeat):   "atlas.v1.heartbeat.>",
 		Snapshot(realm):      "atlas.v1.snapshot.local",
 		Snapshot(service):    "atlas.v1.snapshot.local.identity",
 		Digest(realm):        "atlas.v1.digest.local",

@@ -1,6 +1,7 @@
 package registrar
 
 import (
+	"context"
 	"errors"
 
 	"fairlead.dev/registry"
@@ -13,7 +14,7 @@ func (r *Registrar) logRegister(s *state, err error) {
 	case err == nil:
 		s.lastLog = ""
 		r.log.Info("registered", "endpoint", r.opts.Registration.Endpoint(), "revision", s.lease.Revision.String())
-	case r.ctx.Err() != nil:
+	case r.ctx.Err() != nil, errors.Is(err, context.Canceled): // cut short by a new connection
 	case isInvalid(err):
 		r.log.Error("registration refused for good", "error", err)
 	case errors.Is(err, registry.ErrConflict):
@@ -28,7 +29,7 @@ func (r *Registrar) logHeartbeat(s *state, err error) {
 	case err == nil && s.lastLog != "":
 		s.lastLog = ""
 		r.log.Info("registry answers again")
-	case err == nil || r.ctx.Err() != nil:
+	case err == nil || r.ctx.Err() != nil || errors.Is(err, context.Canceled):
 	case errors.Is(err, registry.ErrUnknown):
 		r.once(s, "registry does not know this instance, registering again", err)
 	case errors.Is(err, registry.ErrStale):

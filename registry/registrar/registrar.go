@@ -3,7 +3,6 @@ package registrar
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -45,6 +44,7 @@ type Options struct {
 // concurrently.
 type Registrar struct {
 	opts   Options
+	life   registry.Life
 	log    *slog.Logger
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -79,12 +79,14 @@ func New(opts Options) (*Registrar, error) {
 	if err := errs.Err(); err != nil {
 		return nil, fmt.Errorf("registrar: %w", err)
 	}
-	opts.Incarnation = cmp.Or(opts.Incarnation, rand.Text())
+	life := registry.Life{Incarnation: opts.Incarnation}.WithDefaults()
+	opts.Incarnation = life.Incarnation
 	if opts.Health == nil {
 		opts.Health = func() (registry.Status, int, float64) { return registry.Passing, 0, 0 }
 	}
 	r := &Registrar{
 		opts:    opts,
+		life:    life,
 		log:     cmp.Or(opts.Logger, slog.Default()).With("component", "registrar", "instance", opts.Key.String()),
 		wake:    make(chan struct{}, 1),
 		first:   newOutcome(),

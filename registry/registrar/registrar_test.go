@@ -177,7 +177,7 @@ func TestItGoesOnAfterAnOutageWithoutNotice(t *testing.T) {
 func TestAnotherLifeOfTheSameEndpointIsTakenOver(t *testing.T) {
 	inBubble(t, func(f *fixture) {
 		f.start()
-		if _, err := f.reg.Register(context.Background(), host001, endpoint, "usurper"); err != nil {
+		if _, err := f.reg.Register(context.Background(), host001, endpoint, registry.Life{Incarnation: "usurper"}); err != nil {
 			t.Fatal(err)
 		}
 		pass(11 * time.Second)
@@ -323,7 +323,7 @@ func TestStopWithoutStart(t *testing.T) {
 // stuck never answers a registration, as a bus that lost it.
 type stuck struct{ registry.Atlas }
 
-func (s stuck) Register(ctx context.Context, _ registry.Key, _ registry.Registration, _ string) (registry.Lease, error) {
+func (s stuck) Register(ctx context.Context, _ registry.Key, _ registry.Registration, _ registry.Life) (registry.Lease, error) {
 	<-ctx.Done()
 	return registry.Lease{}, ctx.Err()
 }
@@ -342,7 +342,7 @@ func TestANewConnectionCutsAnUnansweredRequestShort(t *testing.T) {
 // refusing refuses every registration for good.
 type refusing struct{ registry.Atlas }
 
-func (refusing) Register(context.Context, registry.Key, registry.Registration, string) (registry.Lease, error) {
+func (refusing) Register(context.Context, registry.Key, registry.Registration, registry.Life) (registry.Lease, error) {
 	return registry.Lease{}, registry.FieldErrors{{Field: "host", Problem: "must be in the realm's networks"}}
 }
 

@@ -82,7 +82,7 @@ func (r *Registrar) step(s *state) plan {
 
 func (r *Registrar) register(s *state) plan {
 	err := r.inflight.do(r.ctx, func(ctx context.Context) (err error) {
-		s.lease, err = r.opts.Atlas.Register(ctx, r.opts.Key, r.opts.Registration, r.opts.Incarnation)
+		s.lease, err = r.opts.Atlas.Register(ctx, r.opts.Key, r.opts.Registration, r.life)
 		return err
 	})
 	s.count(err)

@@ -41,6 +41,8 @@ var cases = []struct {
 	{"a registration is listed with its defaults", (*suite).registrationIsListed},
 	{"an empty incarnation gets a random one", (*suite).incarnationIsRandom},
 	{"a new life replaces the old one of the same endpoint", (*suite).newLifeReplaces},
+	{"a life that registers again keeps its lease", (*suite).repeatedLife},
+	{"a token that is too short is refused", (*suite).shortToken},
 	{"another endpoint is refused and both are named", (*suite).conflictNamesBoth},
 	{"an unknown instance's heartbeat is refused", (*suite).heartbeatOfUnknown},
 	{"a heartbeat with a wrong token is refused", (*suite).wrongToken},
@@ -105,7 +107,7 @@ func (s *suite) endpoint() registry.Registration {
 
 func (s *suite) register(k registry.Key, r registry.Registration, incarnation string) registry.Lease {
 	s.Helper()
-	lease, err := s.h.Atlas.Register(s.context(), k, r, incarnation)
+	lease, err := s.h.Atlas.Register(s.context(), k, r, registry.Life{Incarnation: incarnation})
 	if err != nil {
 		s.Fatalf("register %s: %v", k, err)
 	}

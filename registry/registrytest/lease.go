@@ -57,10 +57,41 @@ func (s *suite) newLifeReplaces() {
 	}
 }
 
+// A registrant whose answer was lost asks again, and the first request may be
+// carried out after the second: whichever is last, the lease is the same.
+func (s *suite) repeatedLife() {
+	k, r := s.key("identity", "a-1"), s.endpoint()
+	life := registry.Life{Incarnation: "life-1", Token: "a-token-of-its-own"}
+	var answers sync.WaitGroup
+	for range 8 {
+		answers.Go(func() {
+			lease, err := s.h.Atlas.Register(s.context(), k, r, life)
+			if err != nil || lease.Incarnation != life.Incarnation || lease.Token != life.Token {
+				s.Errorf("lease %+v, %v", lease, err)
+			}
+		})
+	}
+	answers.Wait()
+	s.must(s.h.Atlas.Heartbeat(s.context(), k, registry.Heartbeat{
+		Incarnation: life.Incarnation, Token: life.Token, Status: registry.Draining,
+	}))
+	if in := s.listed(k); in.Status != registry.Draining {
+		s.Errorf("listed: %+v", in)
+	}
+}
+
+func (s *suite) shortToken() {
+	_, err := s.h.Atlas.Register(s.context(), s.key("identity", "a-1"), s.endpoint(), registry.Life{Token: "short"})
+	var fields registry.FieldErrors
+	if !errors.As(err, &fields) || fields[0].Field != "token" {
+		s.Errorf("got %v", err)
+	}
+}
+
 func (s *suite) conflictNamesBoth() {
 	k, held, other := s.key("identity", "a-1"), s.endpoint().WithDefaults(), s.endpoint().WithDefaults()
 	lease := s.register(k, held, "life-1")
-	_, err := s.h.Atlas.Register(s.context(), k, other, "life-2")
+	_, err := s.h.Atlas.Register(s.context(), k, other, registry.Life{Incarnation: "life-2"})
 	if !errors.Is(err, registry.ErrConflict) {
 		s.Fatalf("registering another endpoint: %v", err)
 	}
@@ -146,7 +177,7 @@ func (s *suite) concurrentRegistrars() {
 	errs := make([]error, count)
 	for i := range count {
 		all.Go(func() {
-			_, errs[i] = s.h.Atlas.Register(ctx, s.key("identity", fmt.Sprintf("a-%d", i)), r, "")
+			_, errs[i] = s.h.Atlas.Register(ctx, s.key("identity", fmt.Sprintf("a-%d", i)), r, registry.Life{})
 		})
 	}
 	all.Wait()
@@ -159,7 +190,7 @@ func (s *suite) concurrentRegistrars() {
 func (s *suite) canceled() {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := s.h.Atlas.Register(ctx, s.key("identity", "a-1"), s.endpoint(), ""); !errors.Is(err, context.Canceled) {
+	if _, err := s.h.Atlas.Register(ctx, s.key("identity", "a-1"), s.endpoint(), registry.Life{}); !errors.Is(err, context.Canceled) {
 		s.Errorf("register: %v", err)
 	}
 	if _, err := s.h.Source.Snapshot(ctx, registry.Interest{Realm: s.h.Realm}); !errors.Is(err, context.Canceled) {

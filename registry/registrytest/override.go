@@ -111,7 +111,7 @@ func (s *suite) invalidInput() {
 	}
 	before := s.table()
 	for _, in := range inputs {
-		_, err := s.h.Atlas.Register(s.context(), in.k, in.r, "life-2")
+		_, err := s.h.Atlas.Register(s.context(), in.k, in.r, registry.Life{Incarnation: "life-2"})
 		s.names(err, in.field)
 	}
 	_, err := s.h.Atlas.SetFlag(s.context(), good, &registry.Flag{Reason: strings.Repeat("x", 10_000)})

@@ -82,7 +82,7 @@ func (s *suite) listenThenSnapshot() {
 	errs := make([]error, 100)
 	writer.Go(func() {
 		for i := range errs {
-			_, errs[i] = s.h.Atlas.Register(ctx, s.key("identity", fmt.Sprintf("a-%d", i)), r, "")
+			_, errs[i] = s.h.Atlas.Register(ctx, s.key("identity", fmt.Sprintf("a-%d", i)), r, registry.Life{})
 		}
 	})
 	ear := s.listen("identity")

@@ -71,7 +71,7 @@ func registerMany(b *testing.B, client *atlasclient.Client, count, registrars in
 			for i := next.Add(1); i <= int64(count); i = next.Add(1) {
 				k := registry.Key{Realm: "local", Service: fmt.Sprintf("service-%d", i%500), Instance: fmt.Sprintf("host-%d", i)}
 				r := registry.Registration{Host: "127.0.0.1", Port: int(1000 + i%60000)}.WithDefaults()
-				if _, err := client.Register(context.Background(), k, r, ""); err != nil {
+				if _, err := client.Register(context.Background(), k, r, registry.Life{}); err != nil {
 					b.Error(err)
 					return
 				}

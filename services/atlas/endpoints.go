@@ -209,9 +209,7 @@ func (n *Node) handleRegister(ctx context.Context, r request) (any, error) {
 func checkRegister(req protocol.RegisterRequest) error {
 	var errs registry.FieldErrors
 	errs.Add(req.Registration.Validate())
-	if len(req.Incarnation) > 64 || oneLine(req.Incarnation) != req.Incarnation {
-		errs.Addf("incarnation", "must be at most 64 printable characters")
-	}
+	errs.Add(req.Life().Validate())
 	if req.Via != "" {
 		errs.Add(registry.ValidateName("via", req.Via))
 	}

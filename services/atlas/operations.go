@@ -58,12 +58,10 @@ func (r requester) String() string {
 
 // register creates a registration or replaces one that it may replace.
 func (n *Node) register(ctx context.Context, k registry.Key, req protocol.RegisterRequest, who requester) (registry.Lease, error) {
+	life := req.Life().WithDefaults()
 	lease := registry.Lease{
-		Incarnation: req.Incarnation, Token: randomID(),
+		Incarnation: life.Incarnation, Token: life.Token,
 		Every: n.opts.Terms.Every, TTL: n.opts.Terms.TTL,
-	}
-	if lease.Incarnation == "" {
-		lease.Incarnation = randomID()
 	}
 	key := bucketKey(k, aspectRecord)
 	err := n.settle(ctx, key, func(ctx context.Context) (uint64, error) {

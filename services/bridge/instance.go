@@ -38,7 +38,9 @@ func (b *Bridge) register(w http.ResponseWriter, r request) error {
 		return err
 	}
 	_, _, missing := b.instance(r.Context(), r.key)
-	held, err := b.opts.Atlas.Register(r.Context(), r.key, registration, r.Header.Get(incarnationHeader))
+	held, err := b.opts.Atlas.Register(r.Context(), r.key, registration, registry.Life{
+		Incarnation: r.Header.Get(incarnationHeader), Token: r.Header.Get(tokenHeader),
+	})
 	if err != nil {
 		return err
 	}
