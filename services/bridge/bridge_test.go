@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -410,4 +412,34 @@ func TestManyAtOnce(t *testing.T) {
 		})
 	}
 	programs.Wait()
+}
+
+// confirming is a watcher whose table is confirmed again and again without any
+// change, as a quiet realm's is.
+type confirming struct{ table *registry.Table }
+
+func (c confirming) Table() (*registry.Table, <-chan struct{}) {
+	return c.table.From(registry.Live, time.Now()), nil
+}
+
+func TestAQuietRealmIsHealthy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := memory.New(memory.Options{})
+		defer reg.Close()
+		b, err := New(Options{Atlas: reg, Source: reg, Follow: func(string) (registry.Watcher, func(), error) {
+			return confirming{registry.NewTable("local", "e1")}, func() {}, nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		time.Sleep(2 * staleAfter)
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, "/health", nil)
+		r.Host = "localhost"
+		b.ServeHTTP(w, r)
+		if !strings.Contains(w.Body.String(), `"status":"pass"`) {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
 }

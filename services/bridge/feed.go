@@ -23,6 +23,8 @@ type batch struct {
 // A feed turns the tables of one realm into a history that any number of
 // readers follow, each at its own pace. One goroutine, run, writes it.
 type feed struct {
+	watcher registry.Watcher
+
 	mu sync.Mutex
 	// table is nil until one was confirmed.
 	table *registry.Table
@@ -39,15 +41,15 @@ type feed struct {
 	ended chan struct{}
 }
 
-func newFeed() *feed {
-	return &feed{first: 1, more: make(chan struct{}), ended: make(chan struct{})}
+func newFeed(watcher registry.Watcher) *feed {
+	return &feed{watcher: watcher, first: 1, more: make(chan struct{}), ended: make(chan struct{})}
 }
 
-// run follows watcher until ctx ends.
-func (f *feed) run(ctx context.Context, watcher registry.Watcher) {
+// run follows the watcher until ctx ends.
+func (f *feed) run(ctx context.Context) {
 	defer close(f.ended)
 	for {
-		table, newer := watcher.Table()
+		table, newer := f.watcher.Table()
 		f.advance(table)
 		select {
 		case <-newer:
@@ -152,11 +154,17 @@ func (f *feed) read(at cursor) (text []byte, next cursor, more <-chan struct{}) 
 	return text, next, more
 }
 
-// current returns the table, nil if none was confirmed.
+// current returns the table as it is known now, nil as long as none was
+// confirmed. It is asked of the watcher: what is kept here is the table of the
+// last change, and a quiet realm is confirmed over and over without any.
 func (f *feed) current() *registry.Table {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.table
+	if f.table == nil {
+		return nil
+	}
+	table, _ := f.watcher.Table()
+	return table
 }
 
 // parseID reads the id of an event, "<epoch>-<sequence>".

@@ -80,9 +80,9 @@ func (f *feeds) get(realm string) (*openFeed, error) {
 		return nil, fmt.Errorf("follow realm %s: %w", realm, err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	one = &openFeed{feed: newFeed(), cancel: cancel, stop: stop}
+	one = &openFeed{feed: newFeed(watcher), cancel: cancel, stop: stop}
 	f.open[realm] = one
-	go one.run(ctx, watcher)
+	go one.run(ctx)
 	return one, nil
 }
 

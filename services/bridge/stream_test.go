@@ -196,7 +196,7 @@ func TestStreamsEndWithTheBridge(t *testing.T) {
 }
 
 func TestSlowReaderIsCut(t *testing.T) {
-	f := newFeed()
+	f := newFeed(nil)
 	f.advance(tableOf("e", 1, registry.Instance{Service: "a", ID: "x", Enabled: true}))
 	writes := 0
 	s := &stream{w: &failing{after: 1, writes: &writes}, control: http.NewResponseController(&failing{writes: &writes})}
@@ -240,7 +240,7 @@ func TestFeed(t *testing.T) {
 	in := func(id string, revision uint64) registry.Instance {
 		return registry.Instance{Service: "a", ID: id, Revision: revision, Enabled: true}
 	}
-	f := newFeed()
+	f := newFeed(nil)
 	if text, _, _ := f.read(0); text != nil {
 		t.Errorf("a feed without a table gave %s", text)
 	}

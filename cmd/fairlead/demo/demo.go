@@ -56,12 +56,9 @@ func Run(ctx context.Context, opts Options) (report *Report, err error) {
 	if d.realm, err = newRealm(opts); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, d.close(err != nil)) }()
-	if err := d.prepare(ctx); err != nil {
-		return nil, fmt.Errorf("%w (logs are in %s)", err, d.realm.dir)
-	}
-	if err := d.play(ctx); err != nil {
-		return nil, fmt.Errorf("%w (logs are in %s)", err, d.realm.dir)
+	defer func() { err = errors.Join(err, d.close(err != nil && !errors.Is(err, ErrInterrupted))) }()
+	if err := d.show(ctx); err != nil {
+		return nil, err
 	}
 	if err := opts.Finished(d.report); err != nil || opts.Once {
 		return d.report, err
@@ -69,6 +66,25 @@ func Run(ctx context.Context, opts Options) (report *Report, err error) {
 	d.invite()
 	<-ctx.Done()
 	return d.report, nil
+}
+
+// ErrInterrupted says that a run was ended before there was a report.
+var ErrInterrupted = errors.New("interrupted before there was anything to report")
+
+// show prepares the realm and plays the script. An error tells where to look,
+// unless the user ended it.
+func (d *demo) show(ctx context.Context) error {
+	err := d.prepare(ctx)
+	if err == nil {
+		err = d.play(ctx)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ErrInterrupted
+	}
+	return fmt.Errorf("%w (logs are in %s)", err, d.realm.dir)
 }
 
 func (d *demo) say(format string, args ...any) {
@@ -97,7 +113,7 @@ func (d *demo) prepare(ctx context.Context) (err error) {
 	if err := d.sidecarListed(ctx); err != nil {
 		return err
 	}
-	d.say("%d processes: 3 × identity, gateway, and greeting, which knows nothing of Fairlead", len(d.realm.instances)+2)
+	d.say("%d processes: bus and Atlas, sidecar, 3 × identity, gateway, and greeting, which knows nothing of Fairlead", len(d.realm.instances)+2)
 	return nil
 }
 
@@ -165,9 +181,9 @@ The realm stays up. Try:
   curl -H 'Fairlead-Service: identity' %[1]s/users/1
   http_proxy=%[1]s curl http://identity.service/users/1
   curl %[2]s/call/identity/users/1
-  FAIRLEAD_NATS_URL=%[3]s fairlead instances
+  %[4]s instances --nats-url %[3]s
 Ctrl-C ends it.
-`, d.realm.at.Sidecar, d.realm.at.HTTP, d.realm.at.NATS)
+`, d.realm.at.Sidecar, d.realm.at.HTTP, d.realm.at.NATS, d.opts.Binary)
 }
 
 // close ends everything that the run started. ctx may have ended, the services

@@ -112,7 +112,7 @@ func (r *Report) WriteText(out io.Writer) error {
 	fmt.Fprintf(w, "killed\t%s: %d answers in its last second, listed for %.3f s after its death\n",
 		r.Killed.Instance, r.Killed.ServedBefore, r.Killed.ListedSeconds)
 	fmt.Fprintf(w, "counts\tservices %d = callers %d + cut off by the kill %d\n", r.ServedByServices, r.AnswersSeen, r.CutOff)
-	fmt.Fprintf(w, "\nchange\tlast table\tlast answer\n")
+	fmt.Fprintf(w, "\nchange\tin the last table after\tlast answer of the instance\n")
 	for _, c := range r.Changes {
 		fmt.Fprintf(w, "%s\t%.1f ms (of %d)\t%s\n", c.What, c.LastTable, c.Tables, lastAnswer(c.LastRequest))
 	}
@@ -133,7 +133,10 @@ func lastAnswer(after *float64) string {
 	if after == nil {
 		return "-"
 	}
-	return fmt.Sprintf("%+.1f ms", *after)
+	if *after < 0 {
+		return fmt.Sprintf("%.1f ms before the change", -*after)
+	}
+	return fmt.Sprintf("%.1f ms after it", *after)
 }
 
 func counts(m map[string]int) string {
