@@ -15,6 +15,10 @@ import (
 // connection, or nobody listening. Worth trying again later.
 var ErrUnavailable = errors.New("bus unavailable")
 
+// ErrNobodyListens says that the addresses were reached, and nobody listens
+// there. Such errors wrap [ErrUnavailable] too.
+var ErrNobodyListens = nats.ErrNoServers
+
 // drainTimeout bounds how long Close lets handlers finish what was delivered.
 const drainTimeout = 3 * time.Second
 
@@ -27,6 +31,9 @@ type Conn struct {
 	connected    listeners[struct{}]
 	disconnected listeners[error]
 	slow         slowConsumers
+
+	// lost is for the handlers alone, which never run at the same time.
+	lost bool
 
 	closing sync.Once
 	closed  chan struct{}
@@ -63,12 +70,18 @@ func (c *Conn) handlers() []nats.Option {
 }
 
 func (c *Conn) onConnected() {
-	c.log.Debug("bus connected", "url", c.url)
+	level, message := slog.LevelDebug, "bus connected"
+	if c.lost {
+		level, message = slog.LevelInfo, "bus connected again"
+	}
+	c.lost = false
+	c.log.Log(context.Background(), level, message, "url", c.url)
 	c.connected.tell(struct{}{})
 }
 
 func (c *Conn) onDisconnected(err error) {
 	if err != nil {
+		c.lost = true
 		c.log.Warn("bus connection lost", "url", c.url, "error", err)
 	}
 	c.disconnected.tell(err)
@@ -88,6 +101,9 @@ func (c *Conn) onError(sub *nats.Subscription, err error) {
 // NATS is the connection underneath, for what this package does not wrap.
 // Closing it is left to [Conn.Close].
 func (c *Conn) NATS() *nats.Conn { return c.nc }
+
+// URL is where the connection leads, without what is secret in it.
+func (c *Conn) URL() string { return c.url }
 
 // Connected tells whether the bus can be reached now.
 func (c *Conn) Connected() bool { return c.nc.IsConnected() }

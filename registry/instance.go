@@ -25,8 +25,8 @@ type Instance struct {
 	Incarnation string            `json:"incarnation"`
 	Status      Status            `json:"status"`
 	Enabled     bool              `json:"enabled"`
-	// Owner, Reason and Until tell who switched an instance off, why, and
-	// when that ends by itself.
+	// Owner, Reason and Until tell who switched an instance off or had it
+	// drained, why, and when that ends by itself.
 	Owner  string    `json:"owner,omitempty"`
 	Reason string    `json:"reason,omitempty"`
 	Until  time.Time `json:"until,omitzero"`

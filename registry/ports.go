@@ -91,7 +91,8 @@ type Atlas interface {
 	Deregister(ctx context.Context, key Key, incarnation, token string) error
 
 	// SetFlag, SetWeight and SetDrain set an operator's override, nil takes
-	// it away. None of them needs the instance to be registered.
+	// it away: where there was none, the revision's sequence is zero. None of
+	// them needs the instance to be registered.
 	SetFlag(ctx context.Context, key Key, flag *Flag) (Revision, error)
 	SetWeight(ctx context.Context, key Key, weight *Weight) (Revision, error)
 	SetDrain(ctx context.Context, key Key, drain *Drain) (Revision, error)

@@ -39,5 +39,8 @@ func (r Record) View(now time.Time) Instance {
 		in.Enabled = r.Flag.Enabled
 		in.Owner, in.Reason, in.Until = r.Flag.Owner, r.Flag.Reason, r.Flag.Until
 	}
+	if r.Drain != nil && r.Drain.Drain && in.Enabled {
+		in.Owner, in.Reason, in.Until = r.Drain.Owner, r.Drain.Reason, time.Time{}
+	}
 	return in
 }

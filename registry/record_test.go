@@ -21,6 +21,11 @@ func TestView(t *testing.T) {
 		{"as registered", func(*Record) {}, true, func(i Instance) bool { return i.Weight == DefaultWeight && i.Status == Warning }},
 		{"a weight", func(r *Record) { r.Weight = &Weight{Weight: 7} }, true, func(i Instance) bool { return i.Weight == 7 }},
 		{"drained", func(r *Record) { r.Drain = &Drain{Drain: true} }, false, func(i Instance) bool { return i.Status == Draining }},
+		{"drained, and why", func(r *Record) {
+			r.Drain, r.Flag = &Drain{Drain: true, Owner: "ana", Reason: "kernel"}, &Flag{Enabled: true, Owner: "bob", Until: now.Add(1)}
+		}, false, func(i Instance) bool { return i.Owner == "ana" && i.Reason == "kernel" && i.Until.IsZero() }},
+		{"disabled and drained", func(r *Record) { r.Drain, r.Flag = &Drain{Drain: true, Reason: "kernel"}, &Flag{Reason: "disk"} }, false,
+			func(i Instance) bool { return i.Reason == "disk" }},
 		{"a drain that says no", func(r *Record) { r.Drain = &Drain{} }, true, func(i Instance) bool { return i.Status == Warning }},
 		{"disabled", func(r *Record) { r.Flag = &Flag{Reason: "disk"} }, false, func(i Instance) bool { return i.Reason == "disk" }},
 		{"enabled by a flag", func(r *Record) { r.Flag = &Flag{Enabled: true, Owner: "ana"} }, true, func(i Instance) bool { return i.Owner == "ana" }},

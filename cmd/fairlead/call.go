@@ -37,11 +37,13 @@ func newCallCommand(set *settings) *cobra.Command {
 		Short: "Call a service by name, straight to one of its instances",
 		Long: `Call a service by name, straight to one of its instances, and write the body of
 the answer to standard output. Retries and the choice of an instance are the
-smart client's. A status of 400 or more is exit code 1, no such service 3.`,
+smart client's. Exit code 1 means a status of 400 or more, or that no instance
+answered; 3 that there is no such service, or that every instance of it is
+disabled or draining; 4 that the registry does not answer.`,
 		Example: `  fairlead call GET service://identity/users/1
   fairlead call POST service://identity/users -H 'Idempotency-Key: 7' -d '{"name":"Ada"}'
   fairlead call PUT service://identity/users/1/photo -d @photo.jpg -i`,
-		Args: cobra.ExactArgs(2),
+		Args: takes("METHOD", "URL"),
 	}
 	c.Flags().StringArrayVarP(&f.headers, "header", "H", nil, "header 'Name: value'; may be given several times")
 	c.Flags().StringVarP(&f.data, "data", "d", "", "body; @FILE reads it from a file, @- from standard input")
@@ -151,7 +153,7 @@ func (s *settings) call(req *http.Request, include bool) (err error) {
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	resp, err := client.Do(req)
 	if err != nil {
-		return err
+		return s.explainCall(req, err)
 	}
 	defer resp.Body.Close()
 	if err := s.printResponse(resp, include); err != nil {
@@ -161,6 +163,20 @@ func (s *settings) call(req *http.Request, include bool) (err error) {
 		return fmt.Errorf("%s %s: status %s", req.Method, req.URL.Redacted(), resp.Status)
 	}
 	return nil
+}
+
+// explainCall keeps of an error what whoever typed the URL does not know.
+func (s *settings) explainCall(req *http.Request, err error) error {
+	for _, none := range []error{registry.ErrNoSuchService, registry.ErrNoneEnabled} {
+		if errors.Is(err, none) {
+			return fmt.Errorf("%w: %s in realm %s", none, req.URL.Host, s.realm)
+		}
+	}
+	var repeating *url.Error
+	if errors.As(err, &repeating) {
+		return repeating.Err
+	}
+	return err
 }
 
 func (s *settings) printResponse(resp *http.Response, include bool) error {

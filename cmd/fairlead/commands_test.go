@@ -18,9 +18,11 @@ func TestListings(t *testing.T) {
 	r.register(t, "identity", "b", server.URL)
 	r.register(t, "mail", "a", server.URL)
 	r.succeed(t, "disable", "identity", "b", "--reason", "bad disk", "--owner", "jane")
+	r.succeed(t, "drain", "mail", "a", "--reason", "new kernel", "--owner", "jane")
+	r.succeed(t, "enable", "identity", "a", "--reason", "why not", "--owner", "jane")
 
 	services := decode[servicesListing](t, r.succeed(t, "services", "-o", "json"))
-	want := []serviceRow{{"identity", 2, 2, 1}, {"mail", 1, 1, 0}}
+	want := []serviceRow{{"identity", 2, 2, 1}, {"mail", 1, 0, 0}}
 	if !slices.Equal(services.Services, want) {
 		t.Errorf("services are %+v, want %+v", services.Services, want)
 	}
@@ -41,6 +43,9 @@ func TestListings(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", part, text)
 		}
 	}
+	if strings.Contains(text, "why not") || !strings.Contains(text, "REGISTERED") || !strings.Contains(text, "new kernel (jane)") {
+		t.Errorf("reasons are not where they explain something:\n%s", text)
+	}
 	got := r.fairlead(t, "services")
 	if !strings.Contains(got.out, "identity  2          2        1") || !strings.Contains(got.err, "realm local, revision") {
 		t.Errorf("services are\n%s%s", got.out, got.err)
@@ -51,7 +56,7 @@ func TestNoSuchService(t *testing.T) {
 	r := startRealm(t)
 	for _, args := range [][]string{{"instances", "nope"}, {"call", "GET", "service://nope/"}} {
 		got := r.fairlead(t, args...)
-		if got.code != exitNotFound || !strings.Contains(got.err, "no such service") || got.out != "" {
+		if got.code != exitNotFound || got.err != "fairlead: no such service: nope in realm local\n" || got.out != "" {
 			t.Errorf("%v gave %+v", args, got)
 		}
 	}
@@ -89,6 +94,26 @@ func TestOverrides(t *testing.T) {
 		}
 		r.await(t, "identity", "a", func(in registry.Instance, _ bool) bool { return step.is(in) })
 	}
+}
+
+func TestClearingWhatWasNeverSet(t *testing.T) {
+	r := startRealm(t)
+	clears := []string{"enable identity a --clear", "drain identity a --off", "weight identity a --clear"}
+	check := func(code int, want string) {
+		t.Helper()
+		for _, args := range clears {
+			got := r.fairlead(t, strings.Fields(args)...)
+			if got.code != code || !strings.Contains(got.out, want) || !strings.Contains(got.err, "is the name right?") {
+				t.Errorf("%s gave %+v", args, got)
+			}
+		}
+	}
+	check(exitOK, "local/identity/a: nothing was set\n")
+	for _, args := range []string{"disable identity a", "drain identity a", "weight identity a 5"} {
+		r.succeed(t, strings.Fields(args)...)
+	}
+	check(exitOK, " as of revision ")
+	check(exitOK, "local/identity/a: nothing was set\n")
 }
 
 func TestOverrideOfWhatIsNotThereYet(t *testing.T) {
@@ -197,7 +222,7 @@ func TestWithoutABus(t *testing.T) {
 		{"weight", "a", "b", "1"}, {"call", "GET", "service://a/"},
 	} {
 		got := fairlead(t, "nats://user:secret@127.0.0.1:1", "", args...)
-		if got.code != exitUnavailable || !strings.Contains(got.err, "--nats-url") || strings.Contains(got.err, "secret") {
+		if got.code != exitUnavailable || !strings.Contains(got.err, "nobody listens at nats://") || !strings.Contains(got.err, "127.0.0.1:1: start fairlead up, or name the bus by --nats-url") || strings.Contains(got.err, "secret") {
 			t.Errorf("%v gave %+v, want exit code %d", args, got, exitUnavailable)
 		}
 	}

@@ -48,6 +48,15 @@ func (f *controlPlaneFlags) addExternal(c *cobra.Command) {
 	flags.StringVar(&f.atlasPassword, "atlas-password", "", "its password; better given in FAIRLEAD_ATLAS_PASSWORD")
 }
 
+// checkAddresses looks at all of them, so that nothing has begun when one is
+// wrong. The bus's is not used where there is one already.
+func (f *controlPlaneFlags) checkAddresses(set *settings) error {
+	if err := loopbackOnly("http-addr", f.httpAddr); err != nil || set.natsURL != "" {
+		return err
+	}
+	return loopbackOnly("nats-addr", f.natsAddr)
+}
+
 // A stack undoes what was started, in reverse.
 type stack []func(context.Context) error
 
@@ -89,9 +98,6 @@ func startControlPlane(ctx context.Context, set *settings, f *controlPlaneFlags)
 }
 
 func (c *controlPlane) start(ctx context.Context, f *controlPlaneFlags) (err error) {
-	if err := loopbackOnly("http-addr", f.httpAddr); err != nil {
-		return err
-	}
 	if c.metrics, err = newMetrics(); err != nil {
 		return err
 	}
@@ -120,7 +126,8 @@ func (c *controlPlane) startBus(ctx context.Context, f *controlPlaneFlags) (app 
 		control = bus.Options{URL: c.natsURL, User: f.atlasUser, Password: f.atlasPassword}
 		return connect.Options{NATSURL: c.natsURL}, control, nil
 	}
-	if err := loopbackOnly("nats-addr", f.natsAddr); err != nil {
+	// The bus would tell of a taken port in its own words.
+	if err := mayListen("nats-addr", f.natsAddr); err != nil {
 		return app, control, err
 	}
 	host, port, err := splitAddress("nats-addr", f.natsAddr)
@@ -129,10 +136,10 @@ func (c *controlPlane) startBus(ctx context.Context, f *controlPlaneFlags) (app 
 	}
 	server, err := embedded.Start(ctx, embedded.Options{DataDir: f.data, Host: host, Port: port, Logger: c.log})
 	switch {
-	case errors.Is(err, embedded.ErrInUse):
-		return app, control, fmt.Errorf("--data: %w", err)
+	case ctx.Err() != nil && err != nil:
+		return app, control, err
 	case err != nil:
-		return app, control, fmt.Errorf("--nats-addr: %w", err)
+		return app, control, fmt.Errorf("--data: %w", err)
 	}
 	c.started.push(server.Stop)
 	c.natsURL = server.ClientURL()

@@ -70,15 +70,27 @@ func (s *settings) dial(ctx context.Context, opts connect.Options) (*connect.Ses
 	if session.Bus().Connected() {
 		return session, nil
 	}
-	return nil, errors.Join(s.whyNoBus(ctx), closeSession(session))
+	return nil, errors.Join(s.whyNoBus(ctx, session.Bus().URL()), closeSession(session))
 }
 
 // whyNoBus tries once more, because only a first failure tells its cause.
-func (s *settings) whyNoBus(ctx context.Context) error {
+func (s *settings) whyNoBus(ctx context.Context, url string) error {
 	conn, err := bus.Connect(ctx, bus.Options{URL: s.natsURL, Name: "fairlead", FailFast: true, Logger: s.logger()})
-	if err == nil {
+	switch {
+	case err == nil:
 		conn.Close()
 		err = bus.ErrUnavailable
+	case errors.Is(err, bus.ErrNobodyListens):
+		return reworded{fmt.Sprintf("nobody listens at %s: start fairlead up, or name the bus by --nats-url", url), registry.ErrUnavailable}
 	}
 	return fmt.Errorf("%w: %w (--nats-url names another bus)", registry.ErrUnavailable, err)
 }
+
+// A reworded error says what another one means to whoever typed a command.
+type reworded struct {
+	text string
+	err  error
+}
+
+func (e reworded) Error() string { return e.text }
+func (e reworded) Unwrap() error { return e.err }

@@ -48,7 +48,7 @@ func TestDoctorOfAWellRealm(t *testing.T) {
 			t.Errorf("%s: %+v", check, d)
 		}
 	}
-	if d := found.of("realm"); !strings.Contains(d.Detail, "1 services, 1 instances (1 passing), 0 disabled") {
+	if d := found.of("realm"); !strings.Contains(d.Detail, "1 service, 1 instance (1 passing), 0 disabled") {
 		t.Errorf("the realm is %q", d.Detail)
 	}
 }
@@ -69,6 +69,40 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 	found, got = r.doctor(t, "--http-addr", "127.0.0.1:1", "--sidecar-addr", "127.0.0.1:1")
 	if got.code != exitOK || found.of("bridge").Status != isWarn || found.of("sidecar").Status != isWarn {
 		t.Errorf("where nobody listens it gave %+v", got)
+	}
+}
+
+func TestDoctorTellsOfOverridesAndServicesNobodyCanUse(t *testing.T) {
+	r := startRealm(t)
+	server := httptest.NewServer(nil)
+	defer server.Close()
+	r.register(t, "identity", "a", server.URL)
+	found, _ := r.doctor(t)
+	if d := found.of("overrides").Detail + found.of("services").Detail; d != "" {
+		t.Errorf("all is well, and it says %s", d)
+	}
+	r.succeed(t, "disable", "identity", "a")
+	r.succeed(t, "disable", "identity", "mistyped")
+	r.succeed(t, "weight", "identity", "mistyped", "5")
+	found, _ = r.doctor(t)
+	d := found.of("overrides")
+	if d.Status != isWarn || d.Detail != "2 overrides of instances that are not registered: identity/mistyped at weight 5, identity/mistyped disabled" {
+		t.Errorf("overrides: %+v", d)
+	}
+	if d := found.of("services"); d.Status != isWarn || d.Detail != "no instance is enabled and well: identity (1 instance)" {
+		t.Errorf("services: %+v", d)
+	}
+}
+
+func TestJudgeQuarantine(t *testing.T) {
+	for key, inForce := range map[string]bool{
+		"hosts.local.identity.a": true, "hosts.local.identity.a.weight": true,
+		"hosts.local.identity": false, "hosts.local.identity.a.colour": false, "hosts.local.Identity.X": false, "somewhere.else": false,
+	} {
+		d := judgeQuarantine(protocol.StatusReply{Quarantined: map[string]string{key: "rubbish"}})[0]
+		if strings.Contains(d.Hint, "last good value") != inForce || !strings.HasSuffix(d.Hint, "nats --context fairlead kv del atlas "+key) {
+			t.Errorf("%s: %+v", key, d)
+		}
 	}
 }
 
@@ -103,7 +137,7 @@ func TestNATSContext(t *testing.T) {
 	r.awaitQuarantine(t)
 	found, _ := r.doctor(t)
 	d := found.of("quarantine")
-	if d.Status != isWarn || !strings.Contains(d.Detail, "hosts.local.identity.a.enabled: ") || !strings.Contains(d.Hint, "nats kv del atlas") {
+	if d.Status != isWarn || !strings.Contains(d.Detail, "hosts.local.identity.a.enabled: ") || !strings.Contains(d.Hint, "nats --context fairlead kv del atlas hosts.local.identity.a.enabled") {
 		t.Errorf("the diagnosis is %+v", d)
 	}
 }

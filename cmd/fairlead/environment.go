@@ -1,12 +1,13 @@
 package main
 
 import (
-	"bufio"
-	"fmt"
+	"cmp"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
@@ -19,60 +20,101 @@ func environmentName(flag string) string {
 }
 
 // fillFlags gives the flags that were not set on the command line their value
-// from the environment, or else from the file.
-func fillFlags(flags *pflag.FlagSet, file string, lookup func(string) (string, bool)) error {
+// from the environment, or else from the file, and remembers where each came
+// from.
+func (s *settings) fillFlags(c *cobra.Command, lookup func(string) (string, bool)) error {
+	s.sources = map[string]string{}
+	file := s.config
 	if file == "" {
-		file, _ = lookup(environmentName("config"))
+		name := environmentName("config")
+		if file, _ = lookup(name); file != "" {
+			s.sources["config"] = name + " in the environment"
+		}
 	}
-	values, err := readSettings(file)
+	values, err := readSettings(file, flagNames(c.Root()))
 	if err != nil {
 		return err
 	}
 	var problem error
-	flags.VisitAll(func(f *pflag.Flag) {
-		name := environmentName(f.Name)
-		value, ok := lookup(name)
-		from := "the environment"
-		if !ok {
-			value, ok = values[name]
-			from = file
-		}
-		if !ok || f.Changed || problem != nil || f.Name == "help" {
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		value, source, found := find(environmentName(f.Name), file, values, lookup)
+		if !found || f.Changed || problem != nil || f.Name == "help" {
 			return
 		}
-		if err := flags.Set(f.Name, value); err != nil {
-			problem = usagef("%s in %s: %w", name, from, err)
+		s.sources[f.Name] = source
+		if err := c.Flags().Set(f.Name, value); err != nil {
+			// What is wrapped in it is the problem; around that is the flag.
+			problem = usagef("%s: %w", source, cmp.Or(errors.Unwrap(err), err))
 		}
 	})
 	return problem
 }
 
+// find looks a variable up, in the environment first, and tells where it was.
+func find(name, file string, values map[string]string, lookup func(string) (string, bool)) (value, source string, found bool) {
+	if value, found = lookup(name); found {
+		return value, name + " in the environment", true
+	}
+	value, found = values[name]
+	return value, name + " in " + file, found
+}
+
+// onCommandLine tells whether a flag was given there, and not elsewhere.
+func (s *settings) onCommandLine(c *cobra.Command, flag string) bool {
+	return c.Flags().Changed(flag) && s.sources[flag] == ""
+}
+
+// named has an error that begins with a flag's name begin with where its value
+// came from instead, if that was not the command line.
+func (s *settings) named(message string) string {
+	flag, problem, found := strings.Cut(message, ": ")
+	source := s.sources[strings.TrimPrefix(flag, "--")]
+	if !found || source == "" || !strings.HasPrefix(flag, "--") {
+		return message
+	}
+	return source + ": " + problem
+}
+
+// flagNames are the variables of the flags of all commands: one file may be
+// for several of them.
+func flagNames(root *cobra.Command) map[string]bool {
+	names := map[string]bool{}
+	add := func(f *pflag.Flag) { names[environmentName(f.Name)] = true }
+	root.PersistentFlags().VisitAll(add)
+	for _, c := range root.Commands() {
+		c.Flags().VisitAll(add)
+	}
+	delete(names, environmentName("help"))
+	return names
+}
+
 // readSettings reads a file of NAME=value lines; empty lines and those that
 // begin with # are skipped. No file name means no settings.
-func readSettings(name string) (map[string]string, error) {
-	if name == "" {
+func readSettings(file string, known map[string]bool) (map[string]string, error) {
+	if file == "" {
 		return nil, nil
 	}
-	f, err := os.Open(name)
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, usagef("--config: %w", err)
 	}
-	defer f.Close()
 	values := map[string]string{}
-	lines := bufio.NewScanner(f)
-	for n := 1; lines.Scan(); n++ {
-		line := strings.TrimSpace(lines.Text())
+	n := 0
+	for line := range strings.Lines(string(text)) {
+		n++
+		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		key, value, ok := strings.Cut(line, "=")
-		if !ok || !strings.HasPrefix(key, environmentPrefix) {
-			return nil, usagef("--config: %s:%d: must be %sNAME=value", name, n, environmentPrefix)
+		name, value, isPair := strings.Cut(line, "=")
+		name = strings.TrimSpace(name)
+		switch {
+		case !isPair || !strings.HasPrefix(name, environmentPrefix):
+			return nil, usagef("--config: %s:%d: must be %sNAME=value", file, n, environmentPrefix)
+		case !known[name]:
+			return nil, usagef("--config: %s:%d: %s: no flag has this name", file, n, name)
 		}
-		values[strings.TrimSpace(key)] = strings.Trim(strings.TrimSpace(value), `"`)
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("--config: %w", err)
+		values[name] = strings.Trim(strings.TrimSpace(value), `"`)
 	}
 	return values, nil
 }

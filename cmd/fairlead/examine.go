@@ -42,15 +42,16 @@ func examineRegistry(ctx context.Context, session *connect.Session) []diagnosis 
 		return []diagnosis{{"registry", isFail, err.Error(), "the bus is there but Atlas is not: is a `fairlead server` or `fairlead up` running on it?"}}
 	}
 	checks := []diagnosis{judgeRegistry(status), judgeRealm(session.Realm(), status)}
+	checks = append(checks, judgeWaiting(session.Realm(), status)...)
 	checks = append(checks, judgeQuarantine(status)...)
 	if status.Realms[session.Realm()].Instances == 0 {
 		return checks // an empty realm has no digest
 	}
-	return append(checks, examineTable(ctx, session))
+	return append(checks, examineTable(ctx, session)...)
 }
 
 func judgeRegistry(s protocol.StatusReply) diagnosis {
-	d := diagnosis{Check: "registry", Status: isOK, Detail: fmt.Sprintf("revision %s, %d realms", s.Revision, len(s.Realms))}
+	d := diagnosis{Check: "registry", Status: isOK, Detail: fmt.Sprintf("revision %s, %s", s.Revision, counted(len(s.Realms), "realm"))}
 	if s.Settling {
 		d.Status, d.Hint = isWarn, "Atlas has just started and judges no lease yet; wait a few seconds"
 	}
@@ -59,8 +60,8 @@ func judgeRegistry(s protocol.StatusReply) diagnosis {
 
 func judgeRealm(realm string, s protocol.StatusReply) diagnosis {
 	r := s.Realms[realm]
-	d := diagnosis{Check: "realm", Status: isOK, Detail: fmt.Sprintf("%s: %d services, %d instances%s, %d disabled",
-		realm, r.Services, r.Instances, statusCounts(r), r.Disabled)}
+	d := diagnosis{Check: "realm", Status: isOK, Detail: fmt.Sprintf("%s: %s, %s%s, %d disabled",
+		realm, counted(r.Services, "service"), counted(r.Instances, "instance"), statusCounts(r), r.Disabled)}
 	switch {
 	case r.Instances == 0:
 		d.Status, d.Hint = isWarn, "nothing is registered here; --realm names another realm"
@@ -83,20 +84,80 @@ func statusCounts(r protocol.RealmStatus) string {
 	return " (" + strings.Join(parts, ", ") + ")"
 }
 
-// judgeQuarantine has a line for each value that makes no sense. It is no
-// failure: the last good value is in force.
+// judgeQuarantine has a line for each key that makes no sense. It is no
+// failure: an instance's last good value is in force.
 func judgeQuarantine(s protocol.StatusReply) []diagnosis {
 	var all []diagnosis
 	for _, key := range slices.Sorted(maps.Keys(s.Quarantined)) {
-		all = append(all, diagnosis{"quarantine", isWarn, key + ": " + s.Quarantined[key],
-			"the last good value is in force; put a right one there, or delete the key (nats kv del atlas " + key + ")"})
+		hint := "delete it: nats --context " + contextName + " kv del atlas " + key
+		if isInstanceKey(key) {
+			hint = "the last good value is in force; put a right one there, or " + hint
+		}
+		all = append(all, diagnosis{"quarantine", isWarn, key + ": " + s.Quarantined[key], hint})
 	}
 	return all
 }
 
+// isInstanceKey tells whether a key of the bucket is about an instance, be it
+// its registration or an override.
+func isInstanceKey(key string) bool {
+	parts := strings.Split(key, ".")
+	if len(parts) < 4 || parts[0] != "hosts" {
+		return false
+	}
+	k := registry.Key{Realm: parts[1], Service: parts[2], Instance: parts[3]}
+	known := len(parts) == 4 || len(parts) == 5 && slices.Contains([]string{"enabled", "weight", "drain"}, parts[4])
+	return known && k.Validate() == nil
+}
+
+// mostNames bounds what one line lists.
+const mostNames = 10
+
+func few(names []string) string {
+	if more := len(names) - mostNames; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:mostNames], ", "), more)
+	}
+	return strings.Join(names, ", ")
+}
+
+// judgeWaiting tells of overrides without an instance: perhaps the name was
+// mistyped, or the instance will be missed when it comes back.
+func judgeWaiting(realm string, s protocol.StatusReply) []diagnosis {
+	n := s.Realms[realm].Waiting
+	if n == 0 {
+		return nil
+	}
+	var names []string
+	for _, o := range s.Waiting {
+		if o.Realm == realm {
+			names = append(names, o.Service+"/"+o.Instance+" "+o.Means)
+		}
+	}
+	detail := counted(n, "override") + " of instances that are not registered: " + few(names)
+	return []diagnosis{{"overrides", isWarn, detail, "they will hold for whoever registers so; take them away by `enable --clear`, `drain --off` or `weight --clear`"}}
+}
+
+// judgeServices tells of services nobody can use, or not well.
+func judgeServices(snap registry.Snapshot) []diagnosis {
+	var names []string
+	for _, service := range snap.Services {
+		if len(service.Instances) > 0 && !slices.ContainsFunc(service.Instances, isFit) {
+			names = append(names, fmt.Sprintf("%s (%s)", service.Name, counted(len(service.Instances), "instance")))
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []diagnosis{{"services", isWarn, "no instance is enabled and well: " + few(names), "`fairlead instances` tells which are disabled, draining, critical or suspect"}}
+}
+
+func isFit(in registry.Instance) bool {
+	return in.Usable() && in.Status != registry.Critical && in.Status != registry.Suspect
+}
+
 // examineTable asks for a table and waits for the registry's next digest of
 // the same revision.
-func examineTable(ctx context.Context, session *connect.Session) diagnosis {
+func examineTable(ctx context.Context, session *connect.Session) []diagnosis {
 	interest := registry.Interest{Realm: session.Realm()}
 	digests := make(chan registry.Digest, 8)
 	stop, err := session.Atlas().Listen(interest, func(u registry.Update) {
@@ -105,7 +166,7 @@ func examineTable(ctx context.Context, session *connect.Session) diagnosis {
 		}
 	})
 	if err != nil {
-		return diagnosis{"table", isFail, err.Error(), "changes cannot be listened to: look at the bus's permissions"}
+		return []diagnosis{{"table", isFail, err.Error(), "changes cannot be listened to: look at the bus's permissions"}}
 	}
 	defer stop()
 	for {
@@ -113,13 +174,13 @@ func examineTable(ctx context.Context, session *connect.Session) diagnosis {
 		case digest := <-digests:
 			snap, err := session.Atlas().Snapshot(ctx, interest)
 			if err != nil {
-				return diagnosis{"table", isFail, err.Error(), "look at Atlas's log"}
+				return []diagnosis{{"table", isFail, err.Error(), "look at Atlas's log"}}
 			}
 			if d, sure := judgeTable(snap, digest); sure {
-				return d
+				return append(judgeServices(snap), d)
 			}
 		case <-ctx.Done():
-			return diagnosis{"table", isWarn, "no digest came for a revision that stood still", "try again, or with a longer --timeout"}
+			return []diagnosis{{"table", isWarn, "no digest came for a revision that stood still", "try again, or with a longer --timeout"}}
 		}
 	}
 }
@@ -131,7 +192,7 @@ func judgeTable(snap registry.Snapshot, digest registry.Digest) (d diagnosis, su
 	if digest.Epoch != snap.Revision.Epoch || digest.Revision != snap.Revision.Sequence {
 		return d, false
 	}
-	d = diagnosis{Check: "table", Status: isOK, Detail: fmt.Sprintf("%d instances, as the registry's digest says", table.Len())}
+	d = diagnosis{Check: "table", Status: isOK, Detail: counted(table.Len(), "instance") + ", as the registry's digest says"}
 	switch hash := registry.FormatHash(table.Hash()); {
 	case !strings.HasPrefix(digest.Hash, registry.HashVersion):
 		d = diagnosis{"table", isWarn, "the digest " + digest.Hash + " is of another version", "this command and the registry are of different versions"}

@@ -23,7 +23,7 @@ func newExampleCommand(*settings) *cobra.Command {
 		Use:    "example NAME",
 		Short:  "Run one of the sample services",
 		Hidden: true,
-		Args:   cobra.ExactArgs(1),
+		Args:   takes("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			run, ok := examples[args[0]]
 			if !ok {

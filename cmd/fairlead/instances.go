@@ -20,7 +20,7 @@ func newInstancesCommand(set *settings) *cobra.Command {
 		Short: "List instances: where they are, how they fare, who switched them off",
 		Example: `  fairlead instances identity
   fairlead instances -o json`,
-		Args: cobra.MaximumNArgs(1),
+		Args: takes("[SERVICE]"),
 	}
 	timeout := timeoutFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -80,16 +80,19 @@ func instanceRows(snap registry.Snapshot) []instanceRow {
 func endpoint(in registry.Instance) string { return in.Scheme + "://" + in.Addr() }
 
 func writeInstances(w io.Writer, rows []instanceRow, now time.Time) {
-	fmt.Fprintln(w, "SERVICE\tINSTANCE\tENDPOINT\tSTATUS\tENABLED\tVERSION\tZONE\tWEIGHT\tSINCE\tREASON")
+	fmt.Fprintln(w, "SERVICE\tINSTANCE\tENDPOINT\tSTATUS\tENABLED\tVERSION\tZONE\tWEIGHT\tREGISTERED\tREASON")
 	for _, r := range rows {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%t\t%s\t%s\t%d\t%s\t%s\n", r.Service, r.ID, r.Endpoint, r.Status, r.Enabled,
-			dash(r.Version), dash(r.Zone), r.Weight, since(r.Since, now), dash(flagReason(r.Instance)))
+			dash(r.Version), dash(r.Zone), r.Weight, since(r.Since, now), dash(whyUnused(r.Instance)))
 	}
 }
 
-// flagReason says why an operator set the flag, who it was, and until when it
-// holds.
-func flagReason(in registry.Instance) string {
+// whyUnused says why an operator keeps an instance from being used, who it was,
+// and until when that holds. Of one that is used there is nothing to explain.
+func whyUnused(in registry.Instance) string {
+	if in.Usable() {
+		return ""
+	}
 	var aside []string
 	if in.Owner != "" {
 		aside = append(aside, in.Owner)

@@ -1,15 +1,20 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
+	"syscall"
 )
 
 // listen opens a flag's address. Errors name the flag, so that who finds a
@@ -19,10 +24,57 @@ func listen(flag, address string) (net.Listener, error) {
 		return nil, err
 	}
 	l, err := net.Listen("tcp", address)
-	if err != nil {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("--%s: %s is in use; is another fairlead running?", flag, address)
+	case err != nil:
 		return nil, fmt.Errorf("--%s: %w", flag, err)
 	}
 	return l, nil
+}
+
+// mayListen tells what would keep somebody else from opening a flag's address.
+func mayListen(flag, address string) error {
+	l, err := listen(flag, address)
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}
+
+// checkBusURL refuses what could never lead to a bus. It shows no URL: there
+// may be a password in it.
+func checkBusURL(urls string) error {
+	if urls == "" {
+		return nil
+	}
+	for one := range strings.SplitSeq(urls, ",") {
+		one = strings.TrimSpace(one)
+		if !strings.Contains(one, "://") {
+			one = "nats://" + one
+		}
+		if problem := busURLProblem(one); problem != "" {
+			return usagef("--nats-url: must be like nats://127.0.0.1:4222, %s", problem)
+		}
+	}
+	return nil
+}
+
+func busURLProblem(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "and is no URL"
+	}
+	port, err := strconv.Atoi(cmp.Or(u.Port(), "4222"))
+	switch {
+	case !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme):
+		return fmt.Sprintf("not of scheme %q", u.Scheme)
+	case u.Hostname() == "":
+		return "with a host"
+	case err != nil || port < 1 || port > 65535:
+		return "with a port between 1 and 65535, got " + u.Port()
+	}
+	return ""
 }
 
 // splitAddress reads "host:port"; port 0 picks a free one.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -69,6 +70,14 @@ func since(then, now time.Time) string {
 		return fmt.Sprintf("%dh%dm", int(age.Hours()), int(age.Minutes())%60)
 	}
 	return fmt.Sprintf("%dd%dh", int(age.Hours())/24, int(age.Hours())%24)
+}
+
+// counted puts a number before a word.
+func counted(n int, word string) string {
+	if n != 1 {
+		word += "s"
+	}
+	return strconv.Itoa(n) + " " + word
 }
 
 // dash stands in an empty cell, so that columns can be counted.

@@ -23,19 +23,21 @@ func TestSince(t *testing.T) {
 	}
 }
 
-func TestFlagReason(t *testing.T) {
+func TestWhyUnused(t *testing.T) {
 	until := time.Date(2030, 1, 31, 18, 0, 0, 0, time.Local)
 	tests := []struct {
 		in   registry.Instance
 		want string
 	}{
 		{registry.Instance{}, ""},
+		{registry.Instance{Enabled: true, Status: registry.Passing, Owner: "jane", Reason: "mended"}, ""},
+		{registry.Instance{Enabled: true, Status: registry.Draining, Owner: "jane", Reason: "new kernel"}, "new kernel (jane)"},
 		{registry.Instance{Reason: "bad disk"}, "bad disk"},
 		{registry.Instance{Reason: "bad disk", Owner: "jane"}, "bad disk (jane)"},
 		{registry.Instance{Owner: "jane", Until: until}, "(jane, until " + until.Format(time.RFC3339) + ")"},
 	}
 	for _, tt := range tests {
-		if got := flagReason(tt.in); got != tt.want {
+		if got := whyUnused(tt.in); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
 		}
 	}

@@ -16,14 +16,17 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
+
+	"fairlead.dev/smartservice"
 )
 
-// TestMain makes two programs that tests and scripts start by name: the
-// command itself, and a service that knows nothing of it.
+// TestMain makes three programs that tests and scripts start by name: the
+// command itself, a service that knows nothing of it, and one that does.
 func TestMain(m *testing.M) {
 	testscript.Main(leakChecked{m}, map[string]func(){
 		"fairlead": main,
 		"greeter":  greeter,
+		"selfmade": func() { smartservice.New("greeter", smartservice.Options{}).Main() },
 	})
 }
 

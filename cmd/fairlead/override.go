@@ -17,9 +17,10 @@ import (
 type override struct {
 	key registry.Key
 	// kind is the last part of its key in the bucket: "enabled".
-	kind string
-	// value is nil where one is taken away.
+	kind  string
 	value any
+	// clears tells that one is taken away.
+	clears bool
 	// means is what the instance is by it: "disabled".
 	means string
 	send  func(context.Context, registry.Atlas) (registry.Revision, error)
@@ -38,7 +39,7 @@ func newOverride[T interface{ Validate() error }](
 	key registry.Key, kind, means string, value *T,
 	set func(registry.Atlas, context.Context, registry.Key, *T) (registry.Revision, error),
 ) (override, error) {
-	o := override{key: key, kind: kind, means: means, value: value}
+	o := override{key: key, kind: kind, means: means, value: value, clears: value == nil}
 	o.send = func(ctx context.Context, atlas registry.Atlas) (registry.Revision, error) {
 		return set(atlas, ctx, key, value)
 	}
@@ -52,7 +53,7 @@ func newOverride[T interface{ Validate() error }](
 // and what follows. Nothing is sent unless all of them are good.
 func (s *settings) overriding(c *cobra.Command, read func(key registry.Key, rest []string) (override, error)) *cobra.Command {
 	if c.Args == nil {
-		c.Args = cobra.ExactArgs(2)
+		c.Args = takes("SERVICE", "INSTANCE")
 	}
 	timeout := timeoutFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -76,9 +77,13 @@ func (s *settings) override(ctx context.Context, session *connect.Session, o ove
 	if err != nil {
 		return err
 	}
-	s.noteAbsent(ctx, session, o.key)
-	if s.json() {
+	s.noteAbsent(ctx, session, o)
+	switch {
+	case s.json():
 		return s.printJSON(overrideReply{o.key, o.kind, o.value, revision})
+	case revision.Sequence == 0:
+		_, err = fmt.Fprintf(s.out, "%s: nothing was set\n", o.key)
+		return err
 	}
 	_, err = fmt.Fprintf(s.out, "%s is %s as of revision %s\n", o.key, o.means, revision)
 	return err
@@ -86,17 +91,21 @@ func (s *settings) override(ctx context.Context, session *connect.Session, o ove
 
 // noteAbsent tells of a name that is perhaps mistyped. Overrides may be set
 // before there is an instance, so it is no error.
-func (s *settings) noteAbsent(ctx context.Context, session *connect.Session, key registry.Key) {
-	snap, _, err := s.snapshot(ctx, session, key.Service)
+func (s *settings) noteAbsent(ctx context.Context, session *connect.Session, o override) {
+	snap, _, err := s.snapshot(ctx, session, o.key.Service)
 	if err != nil {
 		return
 	}
 	for _, row := range instanceRows(snap) {
-		if row.ID == key.Instance {
+		if row.ID == o.key.Instance {
 			return
 		}
 	}
-	fmt.Fprintf(s.err, "note: %s is not registered now; this will hold once it is\n", key)
+	note := "this will hold once it is"
+	if o.clears {
+		note = "is the name right?"
+	}
+	fmt.Fprintf(s.err, "note: %s is not registered now; %s\n", o.key, note)
 }
 
 // A signature tells who says something, and why.

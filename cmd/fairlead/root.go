@@ -47,13 +47,14 @@ func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e))
 // execute runs the command line and returns the exit code. Errors are one line
 // on standard error.
 func execute(ctx context.Context, args []string, s streams) int {
-	root := newRoot(s)
+	set := &settings{streams: s}
+	root := newRoot(set)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := explainCommand(root, root.ExecuteContext(ctx))
 	code := exitCode(err)
 	var silent exitError
 	if err != nil && !errors.As(err, &silent) {
-		fmt.Fprintln(s.err, "fairlead: "+oneLine(err))
+		fmt.Fprintln(s.err, "fairlead: "+set.named(oneLine(err)))
 		if code == exitUsage {
 			fmt.Fprintln(s.err, "Run 'fairlead help' for how it is used.")
 		}
@@ -91,6 +92,10 @@ type settings struct {
 	natsURL string
 	output  string
 	verbose bool
+
+	// sources tells where flags have their values from; those that were given
+	// on the command line are not in it.
+	sources map[string]string
 }
 
 // json tells whether the output is for programs.
@@ -104,27 +109,47 @@ func (s *settings) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level}))
 }
 
-func newRoot(s streams) *cobra.Command {
-	set := &settings{streams: s}
+const longHelp = `Fairlead is a platform for HTTP microservices on a message bus. "fairlead up"
+runs all of it on one machine; docs and examples are with its sources.
+
+Every flag has a variable: --nats-url is FAIRLEAD_NATS_URL. Flags win over the
+environment, and that wins over a file of FAIRLEAD_NAME=value lines (--config).
+
+Exit codes: 0 done, 1 failed, 2 called wrongly (nothing was changed), 3 no such
+service or instance or none enabled, 4 the bus or the registry does not answer.
+"run" ends as its program does.`
+
+func newRoot(set *settings) *cobra.Command {
+	var version bool
 	root := &cobra.Command{
 		Use:           "fairlead",
 		Short:         "HTTP microservices on a message bus",
+		Long:          longHelp,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if version {
+				return set.printVersion()
+			}
+			return c.Help()
+		},
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
-			if err := fillFlags(c.Flags(), set.config, os.LookupEnv); err != nil {
-				return err
+			// Where the root's flag --version would be looked up, services keep
+			// theirs; and help is for whoever has set something wrong.
+			if c.HasParent() {
+				if err := set.fillFlags(c, os.LookupEnv); err != nil {
+					return err
+				}
 			}
 			return set.check()
 		},
 	}
-	root.SetIn(s.in)
-	root.SetOut(s.out)
-	root.SetErr(s.err)
+	root.SetIn(set.in)
+	root.SetOut(set.out)
+	root.SetErr(set.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.Flags().BoolVar(&version, "version", false, "say which version this is")
 	flags := root.PersistentFlags()
 	flags.StringVar(&set.config, "config", "", "file of settings, one FAIRLEAD_NAME=value a line")
 	flags.StringVar(&set.realm, "realm", "local", "realm: an isolated environment")
@@ -132,24 +157,13 @@ func newRoot(s streams) *cobra.Command {
 	flags.StringVarP(&set.output, "output", "o", "text", "output: text or json")
 	flags.BoolVarP(&set.verbose, "verbose", "v", false, "log more")
 	root.AddCommand(commands(set)...)
-	for _, c := range append(root.Commands(), root) {
-		explainArgs(c)
-	}
-	return root
-}
-
-// explainArgs marks mistakes in arguments as mistakes of usage.
-func explainArgs(c *cobra.Command) {
-	check := c.Args
-	if check == nil {
-		check = cobra.NoArgs
-	}
-	c.Args = func(c *cobra.Command, args []string) error {
-		if err := check(c, args); err != nil {
-			return usagef("%s: %w; usage: %s", c.Name(), err, c.UseLine())
+	for _, c := range root.Commands() {
+		if c.Args == nil {
+			c.Args = takes()
 		}
-		return nil
 	}
+	root.SetHelpCommand(newHelpCommand())
+	return root
 }
 
 func (s *settings) check() error {
@@ -159,5 +173,5 @@ func (s *settings) check() error {
 	if err := registry.ValidateName("--realm", s.realm); err != nil {
 		return usageError{err}
 	}
-	return nil
+	return checkBusURL(s.natsURL)
 }

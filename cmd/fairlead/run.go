@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,7 +39,12 @@ func newRunCommand(set *settings) *cobra.Command {
 		Short: "Start a program, register it while it is healthy, and take it out before it stops",
 		Long: `Start a program, and register it once it is healthy: once a GET of --health
 answers 2xx, or without --health once it accepts connections. What later checks
-find goes into its heartbeats.
+find goes into its heartbeats. While it is not healthy, standard error tells
+why.
+
+A program that registers itself, as one made with smartservice does, is known
+by the Fairlead-Incarnation header of its health answers, and left to that: it
+is started, watched over and stopped, but not registered.
 
 On SIGTERM or Ctrl-C callers are told to go elsewhere, and only then the program
 is told to stop: it gets SIGTERM and, should it not end, SIGKILL. A second
@@ -52,7 +58,7 @@ its standard input cannot be a terminal. On Linux it does not outlive this
 command, however that ends.`,
 		Example: `  fairlead run --service greeting --port 5001 --health /health -- python3 greeting.py
   fairlead run --service greeting --port 0 -- sh -c 'exec node greeting.mjs --port $PORT'`,
-		Args: cobra.MinimumNArgs(1),
+		Args: takes("COMMAND", "[ARGUMENT...]"),
 	}
 	f.add(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -124,6 +130,22 @@ func pickPort(host string, port int) (int, error) {
 	return int(addr.Port()), err
 }
 
+// portIsFree refuses to start a program beside another that has its port
+// already: the checks would find that one well, and it would be registered.
+// What else may be wrong with an address is the program's to find out; others
+// may reach it by one that is not this host's.
+func portIsFree(r registry.Registration) error {
+	address := net.JoinHostPort(r.Host, strconv.Itoa(r.Port))
+	l, err := net.Listen("tcp", address)
+	switch {
+	case err == nil:
+		closeQuietly(l)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("--port: %s is in use", address)
+	}
+	return nil
+}
+
 // instanceName names a copy by the host's first label and the port.
 func instanceName(port int) string {
 	host, _ := os.Hostname()
@@ -140,6 +162,9 @@ func (s *settings) runProgram(ctx context.Context, spec attend.Spec, command []s
 	path, err := exec.LookPath(command[0])
 	if err != nil {
 		return usagef("COMMAND: %w", err)
+	}
+	if err := portIsFree(spec.Registration); err != nil {
+		return err
 	}
 	// The bus may be away: programs are not to wait for it.
 	session, err := connect.Open(ctx, connect.Options{

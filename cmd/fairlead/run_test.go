@@ -2,14 +2,15 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,7 +22,44 @@ import (
 type running struct {
 	cmd    *exec.Cmd
 	lines  *bufio.Scanner
-	errors bytes.Buffer
+	errors said
+}
+
+// said is what a process writes to standard error, to be read meanwhile.
+type said struct {
+	mu   sync.Mutex
+	text strings.Builder
+	more chan struct{}
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.text.Write(p)
+	select {
+	case s.more <- struct{}{}:
+	default:
+	}
+	return len(p), nil
+}
+
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+// await waits until it has said something.
+func (s *said) await(t *testing.T, want string) {
+	t.Helper()
+	timeout := time.After(patience)
+	for !strings.Contains(s.String(), want) {
+		select {
+		case <-s.more:
+		case <-timeout:
+			t.Fatalf("it did not say %q but: %s", want, s)
+		}
+	}
 }
 
 // run starts the program under `fairlead run` as the instance "g" of the
@@ -29,7 +67,7 @@ type running struct {
 func (r *realm) run(t *testing.T, flags string, env []string, program ...string) *running {
 	t.Helper()
 	args := append([]string{"run", "--service", "greeter", "--instance", "g"}, strings.Fields(flags)...)
-	run := &running{cmd: exec.Command("fairlead", append(append(args, "--"), program...)...)}
+	run := &running{cmd: exec.Command("fairlead", append(append(args, "--"), program...)...), errors: said{more: make(chan struct{}, 1)}}
 	// Programs with the race detector wait a second at their end, unless told.
 	run.cmd.Env = append(append(os.Environ(), "GORACE=atexit_sleep_ms=0", "FAIRLEAD_NATS_URL="+r.NATS), env...)
 	run.cmd.Stderr = &run.errors
@@ -220,16 +258,57 @@ func TestRunWithoutABus(t *testing.T) {
 
 func TestRunReportsFailingChecks(t *testing.T) {
 	r := startRealm(t)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	port := freePort(t)
+	run := r.run(t, "--health-interval 20ms --drain-delay 0s --port "+port, nil, "sh", "-c", "echo up; exec sleep 600")
+	run.hear(t, "up")
+	listener, err := net.Listen("tcp", "127.0.0.1:"+port)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	run := r.run(t, "--health-interval 20ms --drain-delay 0s --port "+port, nil, "sh", "-c", "echo up; exec sleep 600")
-	run.hear(t, "up")
+	defer listener.Close()
 	r.await(t, "greeter", "g", passes)
 	_ = listener.Close()
 	r.await(t, "greeter", "g", func(in registry.Instance, _ bool) bool { return in.Status == registry.Critical })
 	run.signal(t, syscall.SIGTERM)
 	run.end(t, 128+15)
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	return port
+}
+
+func TestRunDoesNotRegisterWhoeverHasThePort(t *testing.T) {
+	server := httptest.NewServer(nil)
+	defer server.Close()
+	_, port, _ := net.SplitHostPort(address(server.URL))
+	got := fairlead(t, "nats://127.0.0.1:1", "", "run", "--service", "greeter", "--port", port, "--", "greeter")
+	if got.code != exitFailed || got.out != "" || got.err != "fairlead: --port: 127.0.0.1:"+port+" is in use\n" {
+		t.Errorf("it gave %+v", got)
+	}
+}
+
+// A service that registers itself is registered once, by itself.
+func TestRunOfAProgramThatRegistersItself(t *testing.T) {
+	r := startRealm(t)
+	for _, flags := range []string{"--port 0", "--port 0 --health /health/ready"} {
+		run := r.run(t, flags, []string{"FAIRLEAD_DRAIN_DELAY=0s", "FAIRLEAD_VERSION=5"}, "selfmade")
+		in := r.await(t, "greeter", "g", passes)
+		run.errors.await(t, "registers itself")
+		if now := r.await(t, "greeter", "g", passes); in.Version != "5" || now.Incarnation != in.Incarnation {
+			t.Errorf("%s: it was %+v and is %+v", flags, in, now)
+		}
+		run.signal(t, syscall.SIGTERM)
+		r.await(t, "greeter", "g", isGone)
+		run.end(t, 0)
+		if said := run.errors.String(); strings.Count(said, "registers itself") != 1 || !strings.Contains(said, "as=local/greeter/g") {
+			t.Errorf("%s: it said %s", flags, said)
+		}
+	}
 }

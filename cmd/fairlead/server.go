@@ -26,6 +26,9 @@ func newServerCommand(set *settings) *cobra.Command {
 
 func serve(ctx context.Context, set *settings, f *controlPlaneFlags) (err error) {
 	began := time.Now()
+	if err := f.checkAddresses(set); err != nil {
+		return err
+	}
 	control, err := startControlPlane(ctx, set, f)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,7 +23,10 @@ func newUpCommand(set *settings) *cobra.Command {
 		Example: `  fairlead up
   fairlead up --data /tmp/realm --nats-addr 127.0.0.1:0 --ready-file /tmp/ready.json`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			// --nats-url names a bus to use; this command makes its own.
+			if set.onCommandLine(c, "nats-url") {
+				return usagef("--nats-url: up makes its own bus; use server")
+			}
+			// In the environment it is meant for the commands that use the bus.
 			set.natsURL = ""
 			return up(c.Context(), set, &f, sidecarAddr)
 		},
@@ -34,7 +38,7 @@ func newUpCommand(set *settings) *cobra.Command {
 
 func up(ctx context.Context, set *settings, f *controlPlaneFlags, sidecarAddr string) (err error) {
 	began := time.Now()
-	if err := loopbackOnly("sidecar-addr", sidecarAddr); err != nil {
+	if err := cmp.Or(loopbackOnly("sidecar-addr", sidecarAddr), f.checkAddresses(set)); err != nil {
 		return err
 	}
 	listener, err := listen("sidecar-addr", sidecarAddr)

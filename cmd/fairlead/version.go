@@ -14,16 +14,18 @@ func newVersionCommand(set *settings) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Say which version this is",
-		RunE: func(*cobra.Command, []string) error {
-			info, _ := debug.ReadBuildInfo()
-			v := versionOf(info)
-			if set.json() {
-				return set.printJSON(v)
-			}
-			_, err := fmt.Fprintln(set.out, v)
-			return err
-		},
+		RunE:  func(*cobra.Command, []string) error { return set.printVersion() },
 	}
+}
+
+func (s *settings) printVersion() error {
+	info, _ := debug.ReadBuildInfo()
+	v := versionOf(info)
+	if s.json() {
+		return s.printJSON(v)
+	}
+	_, err := fmt.Fprintln(s.out, v)
+	return err
 }
 
 // A buildVersion tells what was built. Revision is empty where the sources

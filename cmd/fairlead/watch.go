@@ -24,7 +24,7 @@ with what is there. Changes of one instance that come in the same few
 milliseconds are one line.`,
 		Example: `  fairlead watch
   fairlead watch identity --changes-only -o json | jq .`,
-		Args: cobra.MaximumNArgs(1),
+		Args: takes("[SERVICE]"),
 	}
 	timeout := timeoutFlag(c)
 	c.Flags().BoolVar(&changesOnly, "changes-only", false, "leave out what is there already")
@@ -48,6 +48,7 @@ func (s *settings) watch(ctx context.Context, opts connect.Options, timeout *spa
 		return err
 	}
 	shown, newer := session.Table().Table()
+	fmt.Fprintln(s.err, "watching "+s.watched(opts, shown))
 	if !changesOnly {
 		err = s.printDifferences(differences(registry.NewTable(s.realm, ""), shown, presentEvent))
 	}
@@ -62,6 +63,15 @@ func (s *settings) watch(ctx context.Context, opts connect.Options, timeout *spa
 		err = s.printDifferences(differences(before, shown, registeredEvent))
 	}
 	return err
+}
+
+// watched says what is followed, so that silence is no riddle.
+func (s *settings) watched(opts connect.Options, t *registry.Table) string {
+	if opts.WholeRealm {
+		return fmt.Sprintf("realm %s (%s)", s.realm, counted(t.Len(), "instance"))
+	}
+	name := opts.Services[0]
+	return fmt.Sprintf("service %s in realm %s (%s)", name, s.realm, counted(t.Service(name).Len(), "instance"))
 }
 
 // firstTable waits for the registry's first answer.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"io"
@@ -70,6 +71,29 @@ func TestWatch(t *testing.T) {
 	}
 	if d.Time.IsZero() || d.Revision.Sequence == 0 || d.Revision.Epoch == "" {
 		t.Errorf("it is of %s and %s", d.Time, d.Revision)
+	}
+}
+
+func TestWatchSaysWhatItWatches(t *testing.T) {
+	r := startRealm(t)
+	for want, args := range map[string][]string{
+		"watching realm local (0 instances)\n":                 nil,
+		"watching service nope in realm local (0 instances)\n": {"nope"},
+	} {
+		said, errs := io.Pipe()
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan int, 1)
+		go func() {
+			ended <- execute(ctx, append([]string{"watch", "--nats-url", r.NATS}, args...), streams{nil, io.Discard, errs})
+			_ = errs.Close()
+		}()
+		if line, err := bufio.NewReader(said).ReadString('\n'); line != want {
+			t.Errorf("it says %q (%v), want %q", line, err, want)
+		}
+		stop()
+		if code := <-ended; code != exitOK {
+			t.Errorf("it ended with %d", code)
+		}
 	}
 }
 

@@ -17,7 +17,7 @@ func newWeightCommand(set *settings) *cobra.Command {
 		Short: "Change an instance's share of requests, 1 to 1000",
 		Example: `  fairlead weight identity host001-5000 10
   fairlead weight identity host001-5000 --clear`,
-		Args: cobra.RangeArgs(2, 3),
+		Args: takes("SERVICE", "INSTANCE", "[WEIGHT]"),
 	}
 	by.add(c)
 	c.Flags().BoolVar(&clear, "clear", false, "go back to the weight that the instance registered with")

@@ -65,7 +65,7 @@ func (w *wrapper) wait(ctx context.Context, registered <-chan error) error {
 	case <-ctx.Done():
 		return nil
 	case err := <-registered:
-		if err != nil {
+		if err != nil && !errors.Is(err, attend.ErrRegistersItself) {
 			return err
 		}
 	}
@@ -86,8 +86,8 @@ func (w *wrapper) drain(hurry context.Context) {
 	ctx, cancel := context.WithTimeout(hurry, drainTimeout)
 	defer cancel()
 	switch err := w.attendant.Drain(ctx); {
-	case errors.Is(err, attend.ErrNotHealthy):
-		return // it never had callers
+	case errors.Is(err, attend.ErrNotHealthy), errors.Is(err, attend.ErrRegistersItself):
+		return // it never had callers, or tells them itself
 	case err != nil:
 		w.log.Warn("callers could not be told to go elsewhere", "error", err)
 		return

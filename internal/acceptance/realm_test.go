@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -219,11 +218,4 @@ func startSite(t *testing.T) *site {
 // registration is what somebody would PUT for it.
 func (s *site) registration() string {
 	return fmt.Sprintf(`{"host":"127.0.0.1","port":%d,"health":"/"}`, s.port)
-}
-
-// pause stops a process without ending it, until the test ends.
-func (p *process) pause(t *testing.T) {
-	t.Helper()
-	p.signal(syscall.SIGSTOP)
-	t.Cleanup(func() { p.signal(syscall.SIGCONT) })
 }

@@ -4,6 +4,7 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -80,6 +81,29 @@ func TestASecondUpOnTheSameDataIsRefused(t *testing.T) {
 	}
 	if body := expect(t, 200, "-H", byHeader, r.Sidecar+"/users/1"); body != expectedUser {
 		t.Errorf("the first answers %q", body)
+	}
+}
+
+func TestUpEndsSoonThoughStreamsAreOpen(t *testing.T) {
+	t.Parallel()
+	r := startRealm(t)
+	r.startIdentity(t, "identity-1")
+	r.startWorker(t, "worker-1")
+	readers := []*reader{
+		read(t, r.HTTP+"/v1/realms/local/routes"),
+		read(t, r.HTTP+"/call/identity/events"),
+		read(t, r.Sidecar+"/events", "-H", byHeader),
+	}
+	for _, reader := range readers {
+		within(t, patience, "a stream has begun", func() bool { return reader.said.String() != "" })
+	}
+	conn, answers := upgrade(t, hostOf(r.Sidecar), "/echo", "Fairlead-Service: worker\r\n")
+	echoed(t, conn, answers, "hello")
+	r.up.signal(syscall.SIGTERM)
+	took := within(t, patience, "it ends", r.up.ended)
+	t.Logf("ended after %s", took.Round(time.Millisecond))
+	if code := r.up.code(t); code != 0 || took > 12*time.Second {
+		t.Errorf("it ended after %s with exit code %d", took, code)
 	}
 }
 

@@ -10,24 +10,32 @@ import (
 // SetFlag implements [registry.Atlas]. A flag that ends by itself does so on
 // time.
 func (r *Registry) SetFlag(ctx context.Context, k registry.Key, flag *registry.Flag) (registry.Revision, error) {
-	return override(ctx, r, k, flag, func(s *slot, flag *registry.Flag) {
-		s.record.Flag = flag
+	return override(ctx, r, k, flag, func(s *slot, flag *registry.Flag) (was bool) {
+		was, s.record.Flag = s.record.Flag != nil, flag
 		r.endFlag(s)
+		return was
 	})
 }
 
 // SetWeight implements [registry.Atlas].
 func (r *Registry) SetWeight(ctx context.Context, k registry.Key, weight *registry.Weight) (registry.Revision, error) {
-	return override(ctx, r, k, weight, func(s *slot, weight *registry.Weight) { s.record.Weight = weight })
+	return override(ctx, r, k, weight, func(s *slot, weight *registry.Weight) (was bool) {
+		was, s.record.Weight = s.record.Weight != nil, weight
+		return was
+	})
 }
 
 // SetDrain implements [registry.Atlas].
 func (r *Registry) SetDrain(ctx context.Context, k registry.Key, drain *registry.Drain) (registry.Revision, error) {
-	return override(ctx, r, k, drain, func(s *slot, drain *registry.Drain) { s.record.Drain = drain })
+	return override(ctx, r, k, drain, func(s *slot, drain *registry.Drain) (was bool) {
+		was, s.record.Drain = s.record.Drain != nil, drain
+		return was
+	})
 }
 
-// override checks and stores a copy of v, nil to take the override away.
-func override[T interface{ Validate() error }](ctx context.Context, r *Registry, k registry.Key, v *T, set func(*slot, *T)) (registry.Revision, error) {
+// override checks and stores a copy of v, nil to take the override away; set
+// tells whether there was one.
+func override[T interface{ Validate() error }](ctx context.Context, r *Registry, k registry.Key, v *T, set func(*slot, *T) (was bool)) (registry.Revision, error) {
 	var errs registry.FieldErrors
 	errs.Add(k.Validate())
 	if v != nil {
@@ -44,8 +52,12 @@ func override[T interface{ Validate() error }](ctx context.Context, r *Registry,
 		return registry.Revision{}, err
 	}
 	s := r.slot(k)
-	set(s, v)
-	return r.write(s), nil
+	was := set(s, v)
+	revision := r.write(s)
+	if v == nil && !was {
+		revision.Sequence = 0
+	}
+	return revision, nil
 }
 
 func (r *Registry) endFlag(s *slot) {

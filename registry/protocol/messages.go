@@ -96,12 +96,27 @@ type StatusReply struct {
 	Realms   map[string]RealmStatus `json:"realms"`
 	// Quarantined are the bucket's keys whose values make no sense, and why.
 	Quarantined map[string]string `json:"quarantined"`
+	// Waiting are overrides whose instance is not registered, the first
+	// [MostWaiting] of all realms.
+	Waiting []WaitingOverride `json:"waiting,omitempty"`
+}
+
+// MostWaiting bounds the overrides that a status lists.
+const MostWaiting = 100
+
+// A WaitingOverride says what an instance would be, were it registered:
+// "disabled", "draining" or "at weight 5".
+type WaitingOverride struct {
+	registry.Key
+	Means string `json:"means"`
 }
 
 // RealmStatus counts what is registered in a realm.
 type RealmStatus struct {
-	Services  int                     `json:"services"`
-	Instances int                     `json:"instances"`
-	Disabled  int                     `json:"disabled"`
-	Statuses  map[registry.Status]int `json:"statuses"`
+	Services  int `json:"services"`
+	Instances int `json:"instances"`
+	Disabled  int `json:"disabled"`
+	// Waiting counts the overrides whose instance is not registered.
+	Waiting  int                     `json:"waiting,omitempty"`
+	Statuses map[registry.Status]int `json:"statuses"`
 }

@@ -41,9 +41,14 @@ func (s *suite) flagSurvives() {
 	if in := s.listed(k); in.Enabled || in.Reason != "broken disk" {
 		s.Errorf("after a new life: %+v", in)
 	}
-	s.setFlag(k, nil)
+	if revision := s.setFlag(k, nil); revision.Sequence == 0 {
+		s.Errorf("the flag was taken away at %s", revision)
+	}
 	if in := s.listed(k); !in.Enabled || in.Reason != "" {
 		s.Errorf("after the flag was taken away: %+v", in)
+	}
+	if revision := s.setFlag(k, nil); revision.Sequence != 0 {
+		s.Errorf("there was no flag any more, and it was taken away at %s", revision)
 	}
 }
 

@@ -225,6 +225,11 @@ func (s *slot) fold(k registry.Key, e entry) *registry.Instance {
 	return &in
 }
 
+// has tells whether there is a good value of an aspect.
+func (s *slot) has(a aspect) bool {
+	return [aspects]bool{s.record != nil, s.flag != nil, s.weight != nil, s.drain != nil}[a]
+}
+
 // encode returns an aspect's good value, nil if there is none.
 func (s *slot) encode(a aspect) []byte {
 	switch {

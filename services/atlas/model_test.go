@@ -167,3 +167,27 @@ func TestBucketKeys(t *testing.T) {
 		}
 	}
 }
+
+func TestWaitingOverrides(t *testing.T) {
+	m, _ := script(t,
+		put("hosts.local.identity.b.enabled", "false"), put("hosts.local.identity.b.weight", `{"weight":5}`),
+		put("hosts.local.identity.b.drain", `{"drain":true}`),
+		put("hosts.local.identity.a.enabled", `{"enabled":false,"until":"2030-01-01T01:00:00Z"}`),
+		put("hosts.local.identity.c.enabled", "true"),
+		put("hosts.local.identity.d.enabled", "false"), del("hosts.local.identity.d.enabled", ""),
+		put("hosts.local.identity.e.enabled", "false"), put("hosts.local.identity.e", life("x", "")),
+	)
+	names := func(now time.Time) (all []string) {
+		for _, o := range m.waiting(now) {
+			all = append(all, o.Instance+" "+o.Means)
+		}
+		return all
+	}
+	start := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	if got, want := names(start), []string{"a disabled", "b at weight 5", "b disabled", "b draining"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("waiting are %q, want %q", got, want)
+	}
+	if got, want := names(start.Add(time.Hour)), []string{"b at weight 5", "b disabled", "b draining"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("an hour later waiting are %q, want %q", got, want)
+	}
+}

@@ -232,6 +232,7 @@ type standing struct {
 	epoch  string
 	record *record
 	seqs   [aspects]uint64
+	set    [aspects]bool // there is a value, be it rubbish
 	// held tells whether the lease still runs.
 	held bool
 }

@@ -169,7 +169,8 @@ func (n *Node) deregister(ctx context.Context, k registry.Key, m protocol.Deregi
 	})
 }
 
-// override sets or, with a nil value, takes away what an operator says.
+// override sets or, with a nil value, takes away what an operator says. Where
+// there is nothing to take away the revision's sequence is zero.
 func (n *Node) override(ctx context.Context, k registry.Key, a aspect, value []byte) (registry.Revision, error) {
 	key := bucketKey(k, a)
 	var rev registry.Revision
@@ -178,9 +179,9 @@ func (n *Node) override(ctx context.Context, k registry.Key, a aspect, value []b
 		if err != nil {
 			return 0, err
 		}
-		rev = registry.Revision{Epoch: st.epoch, Sequence: st.seqs[a]}
+		rev.Epoch = st.epoch
 		seq, err := n.writeOverride(ctx, key, value, st.seqs[a])
-		if seq != 0 {
+		if value != nil || st.set[a] {
 			rev.Sequence = seq
 		}
 		return seq, err

@@ -60,6 +60,13 @@ func (s *state) status(now time.Time) protocol.StatusReply {
 	for realm, t := range s.model.tables {
 		r.Realms[realm] = realmStatus(t)
 	}
+	waiting := s.model.waiting(now)
+	for _, o := range waiting {
+		realm := r.Realms[o.Realm]
+		realm.Waiting++
+		r.Realms[o.Realm] = realm
+	}
+	r.Waiting = waiting[:min(len(waiting), protocol.MostWaiting)]
 	return r
 }
 

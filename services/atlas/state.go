@@ -129,6 +129,10 @@ func (s *state) standing(k registry.Key, now time.Time) standing {
 	st := standing{epoch: s.model.epoch}
 	if slot := s.model.slots[k]; slot != nil {
 		st.record, st.seqs = slot.record, slot.seqs
+		for a := range aspects {
+			_, isRubbish := s.model.quarantined[bucketKey(k, a)]
+			st.set[a] = isRubbish || slot.has(a)
+		}
 	}
 	if l := s.leases[k]; l != nil {
 		st.held = now.Before(l.seen.Add(s.node.opts.Terms.TTL))

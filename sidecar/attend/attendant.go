@@ -34,12 +34,18 @@ type Options struct {
 type Attendant struct {
 	spec      Spec
 	check     checker
+	identify  identifier
 	registrar *registrar.Registrar
 	log       *slog.Logger
 
 	verdict atomic.Pointer[verdict]
 	healthy chan struct{} // closed at the first good verdict
-	rise    sync.Once
+	itself  chan struct{} // closed instead if the program registers itself
+
+	// The goroutine that checks remembers when it began, and which reason for
+	// not being registered it has told.
+	began time.Time
+	told  string
 }
 
 // New checks the options. The error lists every field that is wrong, as
@@ -51,7 +57,8 @@ func New(opts Options) (*Attendant, error) {
 	}
 	log := cmp.Or(opts.Logger, slog.Default())
 	a := &Attendant{
-		spec: spec, check: newChecker(spec), healthy: make(chan struct{}),
+		spec: spec, check: newChecker(spec), identify: identifierOf(spec),
+		healthy: make(chan struct{}), itself: make(chan struct{}),
 		log: log.With("component", "attend", "instance", spec.Key.String()),
 	}
 	a.verdict.Store(&verdict{})
@@ -65,7 +72,8 @@ func New(opts Options) (*Attendant, error) {
 
 // Run checks until ctx ends, registers the instance once it is healthy, and
 // deregisters it in the end. It returns early if the registry refuses the
-// registration for good. Call it once.
+// registration for good. A program that registers itself is left alone. Call it
+// once.
 func (a *Attendant) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var checks sync.WaitGroup
@@ -87,11 +95,14 @@ func (a *Attendant) Status() (status registry.Status, reason string) {
 }
 
 // Registered waits until the instance is healthy and registered. The errors
-// are those of [registrar.Registrar.Registered], or wrap [ErrNotHealthy].
+// are those of [registrar.Registrar.Registered], or wrap [ErrNotHealthy] or
+// [ErrRegistersItself].
 func (a *Attendant) Registered(ctx context.Context) error {
 	select {
 	case <-a.healthy:
 		return a.registrar.Registered(ctx)
+	case <-a.itself:
+		return fmt.Errorf("register %s: %w", a.spec.Key, ErrRegistersItself)
 	case <-ctx.Done():
 		_, reason := a.Status()
 		return fmt.Errorf("register %s: %w (%s): %w", a.spec.Key, ErrNotHealthy, reason, ctx.Err())
@@ -100,11 +111,14 @@ func (a *Attendant) Registered(ctx context.Context) error {
 
 // Drain reports the instance as draining from now on, and waits until the
 // registry has heard of it. One that was never healthy has nobody to drain of:
-// the error is [ErrNotHealthy].
+// the error is [ErrNotHealthy]. One that registers itself drains itself, too:
+// the error is [ErrRegistersItself].
 func (a *Attendant) Drain(ctx context.Context) error {
 	select {
 	case <-a.healthy:
 		return a.registrar.Drain(ctx)
+	case <-a.itself:
+		return fmt.Errorf("drain %s: %w", a.spec.Key, ErrRegistersItself)
 	default:
 		return fmt.Errorf("drain %s: %w", a.spec.Key, ErrNotHealthy)
 	}
@@ -116,11 +130,14 @@ func (a *Attendant) health() (registry.Status, int, float64) {
 }
 
 func (a *Attendant) keepChecking(ctx context.Context) {
+	a.began = time.Now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
+			return
+		case <-a.itself:
 			return
 		case <-timer.C:
 		}
@@ -128,7 +145,7 @@ func (a *Attendant) keepChecking(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		timer.Reset(a.take(f).pause(a.spec.Check))
+		timer.Reset(a.take(ctx, f).pause(a.spec.Check))
 	}
 }
 
@@ -139,13 +156,13 @@ func (a *Attendant) checkOnce(ctx context.Context) finding {
 }
 
 // take folds a finding into the verdict, and has a change reported at once.
-func (a *Attendant) take(f finding) verdict {
+func (a *Attendant) take(ctx context.Context, f finding) verdict {
 	before := *a.verdict.Load()
 	now := before.after(f, a.spec.Check)
 	a.verdict.Store(&now)
 	a.logFinding(before, now, f)
-	if now.healthy() {
-		a.rise.Do(func() { close(a.healthy) })
+	if now.risen && !before.risen {
+		a.rise(ctx)
 	}
 	if now.status != before.status {
 		a.registrar.Poke()
@@ -153,15 +170,29 @@ func (a *Attendant) take(f finding) verdict {
 	return now
 }
 
-// patience is how many checks of a starting program go by before somebody is
-// told that it is not healthy yet: about as many seconds as the interval has.
-const patience = 15
+// rise has a program registered that is healthy for the first time. Two who
+// register the same instance would take it from each other for ever, so one
+// that does so itself is left to it.
+func (a *Attendant) rise(ctx context.Context) {
+	as, itself := a.identify(ctx)
+	switch {
+	case ctx.Err() != nil:
+	case itself:
+		a.log.Info("the program registers itself, so it is not registered for it", "as", as)
+		close(a.itself)
+	default:
+		close(a.healthy)
+	}
+}
+
+// patience is how long a program may take to start before somebody is told
+// that it is not healthy yet.
+const patience = 2 * time.Second
 
 func (a *Attendant) logFinding(before, now verdict, f finding) {
 	switch {
-	case !now.risen && now.checks == patience:
-		a.log.Warn("not healthy yet, not registered", "reason", f.reason)
 	case !now.risen:
+		a.logUnwell(f)
 	case !before.risen:
 		a.log.Debug("healthy", "checks", now.checks)
 	case now.status != before.status && now.status == registry.Passing:
@@ -169,4 +200,13 @@ func (a *Attendant) logFinding(before, now verdict, f finding) {
 	case now.status != before.status:
 		a.log.Warn("health check says otherwise", "status", string(now.status), "reason", now.reason)
 	}
+}
+
+// logUnwell tells a reason once, and again when it is another one.
+func (a *Attendant) logUnwell(f finding) {
+	if f.good() || f.reason == a.told || time.Since(a.began) < patience {
+		return
+	}
+	a.told = f.reason
+	a.log.Warn("not registered yet", "reason", f.reason)
 }

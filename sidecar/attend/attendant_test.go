@@ -1,9 +1,12 @@
 package attend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -20,13 +23,36 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 var key = registry.Key{Realm: "local", Service: "greeting", Instance: "host001-5001"}
 
 // A program is a stand-in whose health is set by the test.
-type program struct{ status atomic.Value }
+type program struct {
+	status atomic.Value
+	reason atomic.Value
+	itself bool // registers itself
+}
 
 func (p *program) is(s registry.Status) { p.status.Store(s) }
 
 func (p *program) check(context.Context) finding {
 	status, _ := p.status.Load().(registry.Status)
-	return finding{status: status, reason: "it says so"}
+	reason, _ := p.reason.Load().(string)
+	return finding{status: status, reason: cmp.Or(reason, "it says so")}
+}
+
+// said is a log that may be read while it is written.
+type said struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }
 
 // An attended program, its registry, and the end of both.
@@ -34,24 +60,31 @@ type scene struct {
 	*Attendant
 	program  program
 	registry *memory.Registry
+	said     said
 	leave    context.CancelFunc
 	left     chan error
 }
 
 func attended(t *testing.T, status registry.Status) *scene {
 	t.Helper()
-	s := &scene{registry: memory.New(memory.Options{}), left: make(chan error, 1)}
+	return attend(t, &scene{}, status)
+}
+
+func attend(t *testing.T, s *scene, status registry.Status) *scene {
+	t.Helper()
+	s.registry, s.left = memory.New(memory.Options{}), make(chan error, 1)
 	s.program.is(status)
 	var err error
 	s.Attendant, err = New(Options{
 		Spec:  Spec{Key: key, Registration: registry.Registration{Host: "127.0.0.1", Port: 5001}},
 		Atlas: s.registry, Beater: s.registry, OnConnect: s.registry.OnConnect,
-		Logger: slog.New(slog.DiscardHandler),
+		Logger: slog.New(slog.NewTextHandler(&s.said, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.check = s.program.check
+	s.identify = func(context.Context) (string, bool) { return "local/greeting/itself", s.program.itself }
 	var ctx context.Context
 	ctx, s.leave = context.WithCancel(t.Context())
 	go func() { s.left <- s.Run(ctx) }()
@@ -173,7 +206,7 @@ func TestConflictIsTold(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		second.check = first.program.check
+		second.check, second.identify = first.program.check, first.identify
 		ctx, cancel := context.WithCancel(t.Context())
 		left := make(chan error, 1)
 		go func() { left <- second.Run(ctx) }()
@@ -186,6 +219,46 @@ func TestConflictIsTold(t *testing.T) {
 		}
 		if got := first.listed(); got != registry.Passing {
 			t.Errorf("the first is listed as %q", got)
+		}
+	})
+}
+
+func TestLeavesAProgramAloneThatRegistersItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := attend(t, &scene{program: program{itself: true}}, registry.Passing)
+		defer s.end(t)
+		if err := s.Registered(t.Context()); !errors.Is(err, ErrRegistersItself) {
+			t.Errorf("Registered returned %v, want ErrRegistersItself", err)
+		}
+		elapse(time.Minute)
+		if got := s.listed(); got != "" {
+			t.Errorf("it is listed as %s", got)
+		}
+		if err := s.Drain(t.Context()); !errors.Is(err, ErrRegistersItself) {
+			t.Errorf("Drain returned %v, want ErrRegistersItself", err)
+		}
+		if n := strings.Count(s.said.String(), "registers itself"); n != 1 {
+			t.Errorf("it is told %d times:\n%s", n, s.said.String())
+		}
+	})
+}
+
+func TestSaysWhyItIsNotRegistered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := attended(t, registry.Critical)
+		defer s.end(t)
+		elapse(patience - time.Millisecond)
+		if said := s.said.String(); said != "" {
+			t.Errorf("of a program that starts it says\n%s", said)
+		}
+		elapse(time.Minute)
+		s.program.reason.Store("something else")
+		elapse(time.Minute)
+		said := s.said.String()
+		for _, once := range []string{"it says so", "something else"} {
+			if strings.Count(said, once) != 1 {
+				t.Errorf("%q should be told once:\n%s", once, said)
+			}
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/url"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -34,28 +35,36 @@ func newChecker(s Spec) checker {
 // mostBody is how much of an answer is read.
 const mostBody = 64 << 10
 
-// httpChecker asks by a connection of its own each time: an instance that
-// accepts no new ones is of no use to anybody.
+// httpChecker asks for the health path, and nothing else.
 func httpChecker(r registry.Registration) checker {
-	client := &http.Client{
+	client, target := newHTTPClient(), r.Endpoint()+r.Health
+	return func(ctx context.Context) finding {
+		resp, err := getHealth(ctx, client, target)
+		if err != nil {
+			return unanswered("GET "+target, err)
+		}
+		defer resp.Body.Close()
+		return judgeResponse("GET "+target, resp)
+	}
+}
+
+// newHTTPClient makes a connection of its own for each request: an instance
+// that accepts no new ones is of no use to anybody.
+func newHTTPClient() *http.Client {
+	return &http.Client{
 		Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true},
 		// Where a redirect leads says nothing of the instance.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	url := r.Endpoint() + r.Health
-	return func(ctx context.Context) finding {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-		if err != nil {
-			return critical(err.Error())
-		}
-		req.Header.Set("User-Agent", "fairlead-check")
-		resp, err := client.Do(req)
-		if err != nil {
-			return unanswered("GET "+url, err)
-		}
-		defer resp.Body.Close()
-		return judgeResponse("GET "+url, resp)
+}
+
+func getHealth(ctx context.Context, client *http.Client, target string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return nil, err
 	}
+	req.Header.Set("User-Agent", "fairlead-check")
+	return client.Do(req)
 }
 
 func judgeResponse(what string, resp *http.Response) finding {
@@ -99,6 +108,10 @@ func unanswered(what string, err error) finding {
 		return critical(what + ": connection refused")
 	case errors.Is(err, context.DeadlineExceeded):
 		return critical(what + ": no answer in time")
+	}
+	var repeating *url.Error
+	if errors.As(err, &repeating) {
+		err = repeating.Err
 	}
 	return critical(fmt.Sprintf("%s: %v", what, err))
 }
