@@ -159,8 +159,21 @@ func AllowedAddress(addr netip.Addr) error {
 		return refused("metadata")
 	case addr.Zone() != "":
 		return refused("zoned")
+	case slices.ContainsFunc(notHosts, func(p netip.Prefix) bool { return p.Contains(addr) }) && !addr.IsLoopback():
+		return refused("special")
 	}
 	return nil
+}
+
+// notHosts are ranges in which nothing of ours listens: those that carry an
+// IPv4 address inside an IPv6 one, by which a refused address could be spelt
+// differently, the old site-local range, and the broadcast address.
+var notHosts = []netip.Prefix{
+	netip.MustParsePrefix("64:ff9b::/96"), // NAT64, RFC 6052
+	netip.MustParsePrefix("2002::/16"),    // 6to4, RFC 3056
+	netip.MustParsePrefix("::/96"),        // IPv4-compatible, RFC 4291
+	netip.MustParsePrefix("fec0::/10"),    // site-local, RFC 3879
+	netip.MustParsePrefix("255.255.255.255/32"),
 }
 
 // cloudMetadata are the addresses beyond the link-local ones where clouds
@@ -169,6 +182,7 @@ var cloudMetadata = []netip.Addr{
 	netip.MustParseAddr("fd00:ec2::254"),   // EC2
 	netip.MustParseAddr("100.100.100.200"), // Alibaba
 	netip.MustParseAddr("192.0.0.192"),     // Oracle
+	netip.MustParseAddr("168.63.129.16"),   // Azure
 }
 
 func validateHealth(path string) error {

@@ -145,6 +145,8 @@ func TestAllowedDial(t *testing.T) {
 	for address, ok := range map[string]bool{
 		"127.0.0.1:80": true, "[::1]:80": true, "10.0.0.7:5000": true,
 		"169.254.169.254:80": false, "[fe80::1]:80": false, "0.0.0.0:80": false, "224.0.0.1:80": false, "name:80": false, "": false,
+		"[64:ff9b::a9fe:a9fe]:80": false, "[2002:a9fe:a9fe::1]:80": false, "[::169.254.169.254]:80": false,
+		"[fec0::1]:80": false, "255.255.255.255:80": false, "168.63.129.16:80": false, "[fd00::7]:80": true,
 	} {
 		if err := AllowedDial(address); (err == nil) != ok {
 			t.Errorf("%s: %v", address, err)

@@ -73,7 +73,9 @@ func (a *attempt) request() *http.Request {
 func (a *attempt) headers(out *http.Request) {
 	t := a.call.t
 	carrier := t.telemetry.carrier(a.ctx)
-	loud := t.ours && a.call.traits&idempotent == 0 && needsSilencing(out.Header)
+	// A proxy repeats PUT and DELETE no more than POST.
+	unrepeatable := a.call.traits&idempotent == 0 || t.options.Retry == RetryUnsent
+	loud := t.ours && unrepeatable && needsSilencing(out.Header)
 	if carrier == nil && a.number == 1 && !loud && out.Header != nil {
 		return
 	}

@@ -1,6 +1,7 @@
 package embedded_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -186,16 +187,27 @@ func eventsAreFedBack(t *testing.T, r realm) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	ack, err := conn.Publish(t.Context(), "events.v1.local.identity.deploy.started", newEvent("fed-back"))
+	ack, err := conn.Publish(t.Context(), "events.v1.local.identity.user.created", newEvent("fed-back"))
 	if err != nil || ack.Stream != "EVENTS" {
 		t.Fatalf("ack %+v, %v", ack, err)
 	}
 	msg := next(t, feed)
-	if msg.Subject != "feed.v1.local.identity.deploy.started" || msg.Header.Get("ce-id") != "fed-back" {
+	if msg.Subject != "feed.v1.local.identity.user.created" || msg.Header.Get("ce-id") != "fed-back" {
 		t.Errorf("fed back on %s: %v", msg.Subject, msg.Header)
 	}
 	if msg.Header.Get("Nats-Request-Info") != "" {
 		t.Error("the feed tells everybody who published")
+	}
+	platformsEventsAreNotForged(t, conn)
+}
+
+func platformsEventsAreNotForged(t *testing.T, conn *bus.Conn) {
+	for _, kind := range []string{"instance.evicted", "entry.recovered", "registry.rebuilt", "deploy.started"} {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		if ack, err := conn.Publish(ctx, "events.v1.local.identity."+kind, newEvent("forged")); err == nil {
+			t.Errorf("%s was taken: %+v", kind, ack)
+		}
+		cancel()
 	}
 }
 

@@ -25,7 +25,7 @@ type Options struct {
 	Replicas int
 
 	// EventsMaxBytes caps the stream of events; the oldest go first.
-	// Default 1 GiB.
+	// Default 256 MiB.
 	EventsMaxBytes int64
 
 	Logger *slog.Logger // nil: slog.Default()

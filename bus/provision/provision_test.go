@@ -98,12 +98,12 @@ func TestDriftIsCorrected(t *testing.T) {
 			func(c jetstream.StreamConfig) bool { return c.RePublish != nil }},
 		"atomic batches": {"KV_atlas", func(c *jetstream.StreamConfig) { c.AllowAtomicPublish = false }, "allow_atomic",
 			func(c jetstream.StreamConfig) bool { return c.AllowAtomicPublish }},
-		"rollup": {"KV_atlas", func(c *jetstream.StreamConfig) { c.AllowRollup = true }, "allow_rollup_hdrs",
-			func(c jetstream.StreamConfig) bool { return !c.AllowRollup }},
+		"rollup": {"KV_settings", func(c *jetstream.StreamConfig) { c.AllowRollup = false }, "allow_rollup_hdrs",
+			func(c jetstream.StreamConfig) bool { return c.AllowRollup }},
 		"heartbeats kept for ever": {"KV_heartbeats", func(c *jetstream.StreamConfig) { c.MaxAge = 0 }, "max_age",
 			func(c jetstream.StreamConfig) bool { return c.MaxAge == time.Minute }},
 		"byte cap": {"EVENTS", func(c *jetstream.StreamConfig) { c.MaxBytes = -1 }, "max_bytes",
-			func(c jetstream.StreamConfig) bool { return c.MaxBytes == 1<<30 }},
+			func(c jetstream.StreamConfig) bool { return c.MaxBytes == 256<<20 }},
 		"deploys not for good": {"DEPLOYS", func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour }, "max_age",
 			func(c jetstream.StreamConfig) bool { return c.MaxAge == 0 }},
 	}
@@ -126,18 +126,18 @@ func TestDriftIsCorrected(t *testing.T) {
 	}
 }
 
-// A bucket update by an older program turns off what buckets do not know.
-func TestBucketUpdateBySomebodyElseIsCorrected(t *testing.T) {
+// A bucket update by another program would turn off what buckets do not know.
+// The registry's is refused, because nobody may allow its purge again.
+func TestBucketUpdateBySomebodyElseIsRefused(t *testing.T) {
 	_, js := newJetStream(t)
 	ensure(t, js)
 	_, err := js.CreateOrUpdateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "atlas", History: 5})
-	if err != nil {
-		t.Fatal(err)
+	if err == nil {
+		t.Error("it was taken")
 	}
-	ensure(t, js)
 	got := config(t, js, "KV_atlas")
-	if !got.AllowAtomicPublish || got.RePublish == nil || got.AllowRollup {
-		t.Errorf("not corrected: %+v", got)
+	if !got.AllowAtomicPublish || got.RePublish == nil || got.AllowRollup || !got.DenyPurge {
+		t.Errorf("changed: %+v", got)
 	}
 }
 

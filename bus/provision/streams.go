@@ -32,7 +32,10 @@ const (
 	history         = 5 // values of a key: the last good one is among them
 	heartbeatMaxAge = time.Minute
 	eventsMaxAge    = 7 * 24 * time.Hour
-	eventsMaxBytes  = 1 << 30
+	eventsMaxBytes  = 256 << 20
+	deploysMaxBytes = 256 << 20
+	// eventMaxSize keeps one publisher from filling a stream with few messages.
+	eventMaxSize    = 64 << 10
 	duplicateWindow = 2 * time.Minute // the server's default, and the most KV uses
 	noLimit         = -1
 )
@@ -58,8 +61,10 @@ func registry(replicas int) jetstream.StreamConfig {
 		Destination: RegistryChanges + ".>",
 	}
 	config.AllowAtomicPublish = true
-	// One rollup would wipe the history that last good values come from.
+	// One rollup or purge would wipe the history that last good values come
+	// from, and with it everything that is registered.
 	config.AllowRollup = false
+	config.DenyPurge = true
 	return config
 }
 
@@ -78,6 +83,7 @@ func events(replicas int, maxBytes int64) jetstream.StreamConfig {
 	config.Subjects = []string{bus.EventPrefix + ".>"}
 	config.MaxAge = eventsMaxAge
 	config.MaxBytes = maxBytes
+	config.MaxMsgSize = eventMaxSize
 	config.RePublish = &jetstream.RePublish{
 		Source:      bus.EventPrefix + ".>",
 		Destination: bus.FeedPrefix + ".>",
@@ -85,10 +91,12 @@ func events(replicas int, maxBytes int64) jetstream.StreamConfig {
 	return config
 }
 
-// deploys are copied from the events, because no two streams may listen to
+// deploys are kept for as long as there is room: hundreds of thousands of
+// them. What is capped cannot take the disk from the registry. They are copied from the events, because no two streams may listen to
 // the same subject.
 func deploys(replicas int) jetstream.StreamConfig {
 	config := stream(DeploysStream, "Deploy events, kept for good", replicas)
+	config.MaxBytes = deploysMaxBytes
 	config.Sources = []*jetstream.StreamSource{{
 		Name:          EventsStream,
 		FilterSubject: bus.EventPrefix + ".*.*.deploy.>",

@@ -110,7 +110,7 @@ func (s *settings) logger() *slog.Logger {
 }
 
 const longHelp = `Fairlead is a platform for HTTP microservices on a message bus. "fairlead up"
-runs all of it on one machine; docs and examples are with its sources.
+runs all of it on one machine.
 
 Every flag has a variable: --nats-url is FAIRLEAD_NATS_URL. Flags win over the
 environment, and that wins over a file of FAIRLEAD_NAME=value lines (--config).

@@ -130,11 +130,20 @@ func TestARequestUnderWayIsFinishedBeforeAServiceEnds(t *testing.T) {
 	t.Parallel()
 	r := startRealm(t)
 	worker := r.startWorker(t, "worker-1")
-	within(t, time.Second, "the sidecar knows it", func() bool {
-		return curl(t, "-H", "Fairlead-Service: worker", r.Sidecar+"/work/1").status == 200
-	})
+	header := "Fairlead-Service: worker"
+	within(t, time.Second, "the sidecar knows it", func() bool { return curl(t, "-H", header, r.Sidecar+"/work/1").status == 200 })
+	callers := []*process{
+		start(t, "curl", nil, need(t, "curl"), "-q", "-sS", "-X", "POST", "-H", header, r.Sidecar+"/slow"),
+		start(t, "fairlead call", nil, fairlead, "call", "--nats-url", r.NATS, "POST", "service://worker/slow"),
+	}
+	within(t, patience, "both requests are under way", func() bool { return strings.Count(worker.said.String(), "slow work begins") == 2 })
 	worker.stop()
-	if got := curl(t, "-H", "Fairlead-Service: worker", r.Sidecar+"/work/2"); got.status != 503 || !contains(got.body, `"processed":"no"`) {
+	for _, p := range callers {
+		if code := p.code(t); code != 0 || p.said.String() != "slow work is done" {
+			t.Errorf("%s ended with exit code %d and says %q", p.name, code, p.said.String())
+		}
+	}
+	if got := curl(t, "-H", header, r.Sidecar+"/work/2"); got.status != 503 || !contains(got.body, `"processed":"no"`) {
 		t.Errorf("afterwards: %d %s", got.status, got.body)
 	}
 	if in, listed := r.instances(t, "worker")["worker-1"]; listed {

@@ -37,8 +37,8 @@ func TestAnOldIncarnationsLateMessagesChangeNothing(t *testing.T) {
 	now := register(t, 200, at, s.registration(), "-H", "Fairlead-Incarnation: second")
 	before := r.revision(t)
 
-	mixed := leaseOf{now.Incarnation, old.Token}
-	for _, late := range []leaseOf{old, mixed} {
+	all := []leaseOf{old, {now.Incarnation, old.Token}, {old.Incarnation, now.Token}}
+	for _, late := range all {
 		for _, call := range [][]string{{"-X", "POST", at + "/heartbeat"}, {"-X", "DELETE", at}} {
 			body := expect(t, 409, append(call, "-d", late.String())...)
 			if !contains(body, "local/site/one", "stale") {
@@ -46,8 +46,9 @@ func TestAnOldIncarnationsLateMessagesChangeNothing(t *testing.T) {
 			}
 		}
 	}
-	r.lateOnTheBus(t, old)
-	r.lateOnTheBus(t, mixed)
+	for _, late := range all {
+		r.lateOnTheBus(t, late)
+	}
 
 	if in := r.instances(t, "site")["one"]; in.Incarnation != "second" || r.revision(t) != before {
 		t.Errorf("it is now %+v, as of %s", in, r.revision(t))

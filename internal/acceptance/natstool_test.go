@@ -202,7 +202,7 @@ func askMicro[T any](t *testing.T, conn *nats.Conn, subject string) T {
 
 func TestRubbishPutByHandIsQuarantinedAndTheLastGoodValueStays(t *testing.T) {
 	t.Parallel()
-	r := startRealm(t)
+	r := startRestartable(t)
 	s := startSite(t)
 	register(t, 201, r.instanceURL("site", "one"), s.registration())
 	r.startIdentity(t, "identity-1")

@@ -69,7 +69,7 @@ type outage struct {
 
 func newOutage(t *testing.T) *outage {
 	t.Helper()
-	o := &outage{realm: startRealm(t)}
+	o := &outage{realm: startRestartable(t)}
 	o.sidecar = o.startSidecar(t)
 	for _, id := range []string{"identity-1", "identity-2", "identity-3", "identity-4"} {
 		p := o.startIdentity(t, id)

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,6 +37,29 @@ func startRealm(t *testing.T) *realm {
 	r := &realm{data: filepath.Join(t.TempDir(), "data")}
 	r.start(t)
 	return r
+}
+
+// startRestartable starts a realm that will be down for a while and then needs
+// its addresses again.
+func startRestartable(t *testing.T) *realm {
+	t.Helper()
+	r := &realm{data: filepath.Join(t.TempDir(), "data")}
+	r.NATS, r.HTTP, r.Sidecar = "nats://"+reserved(t), "http://"+reserved(t), "http://"+reserved(t)
+	r.start(t)
+	return r
+}
+
+// reserved returns an address that is free, and that no connection is given by
+// chance: kernels take ports above these for that.
+func reserved(t *testing.T) string {
+	t.Helper()
+	for {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.N(10_000)))
+		if err == nil {
+			_ = l.Close()
+			return l.Addr().String()
+		}
+	}
 }
 
 // start waits until everything answers. A second start has the addresses of

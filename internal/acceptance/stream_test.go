@@ -123,7 +123,7 @@ func TestATooOldEventIDGetsAReset(t *testing.T) {
 
 func TestAReaderThatWasAwayWithTheBridgeLearnsWhatChanged(t *testing.T) {
 	t.Parallel()
-	r := startRealm(t)
+	r := startRestartable(t)
 	at := r.instanceURL("site", "one")
 	register(t, 201, at, startSite(t).registration())
 	first := read(t, r.HTTP+"/v1/realms/local/routes")

@@ -11,7 +11,7 @@ import (
 
 func TestUpIsReadySoon(t *testing.T) {
 	began := time.Now()
-	r := startRealm(t)
+	r := startRestartable(t)
 	took := time.Since(began)
 	t.Logf("ready after %s, the start of the process and of polling included", took.Round(time.Millisecond))
 	if took > 5*time.Second {
@@ -63,7 +63,7 @@ func TestATakenPortNamesItsFlag(t *testing.T) {
 				args = append(args, one, address)
 			}
 			got := run(t, nil, args...)
-			if line := lastLine(got.err); got.code == 0 || !contains(line, flag+": ", "address already in use") {
+			if line := lastLine(got.err); got.code == 0 || !contains(line, flag+": ", taken.Addr().String(), "in use") {
 				t.Errorf("exit code %d: %s", got.code, got.err)
 			}
 		})

@@ -24,6 +24,9 @@ const workerVariable = "FAIRLEAD_ACCEPTANCE_WORKER"
 // told to end.
 const workTakes = 20 * time.Millisecond
 
+// slowWorkTakes is longer than a worker serves on before it closes its port.
+const slowWorkTakes = 2500 * time.Millisecond
+
 // startWorker starts a service as a user would write it, with the drain that
 // services have by default.
 func (r *realm) startWorker(t *testing.T, id string) *process {
@@ -55,6 +58,11 @@ func work() {
 		<-time.After(workTakes)
 		done.add(r.Method)
 		fmt.Fprintf(w, "%s %s%s", r.Method, r.PathValue("id"), body)
+	})
+	app.HandleFunc("POST /slow", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Println("slow work begins")
+		<-time.After(slowWorkTakes)
+		fmt.Fprint(w, "slow work is done")
 	})
 	app.HandleFunc("GET /echo", echo)
 	if err := app.RunArgs(context.Background(), nil); err != nil {

@@ -20,7 +20,7 @@ func (r *Registry) Register(ctx context.Context, k registry.Key, reg registry.Re
 		return registry.Lease{}, err
 	}
 	s := r.slot(k)
-	if r.conflicts(s, reg, life.Incarnation) {
+	if r.conflicts(s, reg, life) {
 		return registry.Lease{}, fmt.Errorf("%w: %s is held by %s, refused %s", registry.ErrConflict, k, s.record.Registration.Endpoint(), reg.Endpoint())
 	}
 	r.enter(s, reg, life.WithDefaults())
@@ -45,8 +45,8 @@ func (r *Registry) ready(ctx context.Context) error {
 
 // conflicts tells whether somebody else holds the key. The same life may move
 // to another endpoint.
-func (r *Registry) conflicts(s *slot, reg registry.Registration, incarnation string) bool {
-	if !s.leaseHolds(r.ttl) || s.record.Registration.SameEndpoint(reg) || s.record.Incarnation == incarnation {
+func (r *Registry) conflicts(s *slot, reg registry.Registration, life registry.Life) bool {
+	if !s.leaseHolds(r.ttl) || s.record.Registration.SameEndpoint(reg) || s.holds(life.Incarnation, life.Token) {
 		return false
 	}
 	return r.answers == nil || r.answers(s.record.Registration.Endpoint())

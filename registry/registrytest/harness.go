@@ -42,6 +42,8 @@ var cases = []struct {
 	{"an empty incarnation gets a random one", (*suite).incarnationIsRandom},
 	{"a new life replaces the old one of the same endpoint", (*suite).newLifeReplaces},
 	{"a life that registers again keeps its lease", (*suite).repeatedLife},
+	{"an incarnation alone does not move an id", (*suite).incarnationIsPublic},
+	{"a life with its token may move", (*suite).lifeMoves},
 	{"a token that is too short is refused", (*suite).shortToken},
 	{"another endpoint is refused and both are named", (*suite).conflictNamesBoth},
 	{"an unknown instance's heartbeat is refused", (*suite).heartbeatOfUnknown},
@@ -107,7 +109,11 @@ func (s *suite) endpoint() registry.Registration {
 
 func (s *suite) register(k registry.Key, r registry.Registration, incarnation string) registry.Lease {
 	s.Helper()
-	lease, err := s.h.Atlas.Register(s.context(), k, r, registry.Life{Incarnation: incarnation})
+	life := registry.Life{Incarnation: incarnation}
+	if incarnation != "" {
+		life.Token = "the token of " + incarnation
+	}
+	lease, err := s.h.Atlas.Register(s.context(), k, r, life)
 	if err != nil {
 		s.Fatalf("register %s: %v", k, err)
 	}

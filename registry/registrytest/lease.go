@@ -80,6 +80,28 @@ func (s *suite) repeatedLife() {
 	}
 }
 
+// Everybody can read an incarnation in the table.
+func (s *suite) incarnationIsPublic() {
+	k, held := s.key("identity", "a-1"), s.endpoint()
+	s.register(k, held, "life-1")
+	_, err := s.h.Atlas.Register(s.context(), k, s.endpoint(), registry.Life{Incarnation: "life-1"})
+	if !errors.Is(err, registry.ErrConflict) {
+		s.Fatalf("moving an id by its incarnation: %v", err)
+	}
+	if in := s.listed(k); in.Port != held.Port {
+		s.Errorf("listed: %+v", in)
+	}
+}
+
+func (s *suite) lifeMoves() {
+	k, to := s.key("identity", "a-1"), s.endpoint()
+	s.register(k, s.endpoint(), "life-1")
+	s.register(k, to, "life-1")
+	if in := s.listed(k); in.Port != to.Port {
+		s.Errorf("listed: %+v", in)
+	}
+}
+
 func (s *suite) shortToken() {
 	_, err := s.h.Atlas.Register(s.context(), s.key("identity", "a-1"), s.endpoint(), registry.Life{Token: "short"})
 	var fields registry.FieldErrors

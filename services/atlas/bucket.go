@@ -50,7 +50,8 @@ func (n *Node) checkBucket(ctx context.Context) {
 		n.log.Debug("bucket not checked", "error", err)
 		return
 	}
-	lost := err != nil
+	// An empty bucket was purged: at the least it would have its epoch.
+	lost := err != nil || pos.empty
 	_ = n.ask(asked, func(s *state) {
 		lost = lost || !pos.created.Equal(s.created)
 		if !lost {

@@ -47,14 +47,15 @@ func (n *Node) serve(ctx, starting context.Context) error {
 		return fmt.Errorf("serve: %w", err)
 	}
 	n.closer = append(n.closer, func() { _ = service.Stop() })
-	room := semaphore.NewWeighted(requestsAtOnce)
+	room, beats := semaphore.NewWeighted(requestsAtOnce), semaphore.NewWeighted(requestsAtOnce)
 	for verb, handle := range n.handlers() {
-		opts := []micro.EndpointOpt{micro.WithEndpointSubject(protocol.Pattern(verb))}
+		opts, waits := []micro.EndpointOpt{micro.WithEndpointSubject(protocol.Pattern(verb))}, room
 		if verb == protocol.Heartbeat {
 			// Every node hears every heartbeat: each keeps leases of its own.
-			opts = append(opts, micro.WithEndpointQueueGroupDisabled())
+			// They do not wait behind requests that wait for the disk.
+			opts, waits = append(opts, micro.WithEndpointQueueGroupDisabled()), beats
 		}
-		if err := service.AddEndpoint(verb, n.answer(ctx, room, verb, handle), opts...); err != nil {
+		if err := service.AddEndpoint(verb, n.answer(ctx, waits, verb, handle), opts...); err != nil {
 			return fmt.Errorf("serve %s: %w", verb, err)
 		}
 	}
@@ -240,13 +241,30 @@ func (n *Node) handleDeregister(ctx context.Context, r request) (any, error) {
 
 func (n *Node) handleFlag(ctx context.Context, r request) (any, error) {
 	var m protocol.FlagRequest
-	if err := registry.DecodeLenient(r.data, &m); err != nil {
+	if err := decodeFlagRequest(r.data, &m); err != nil {
 		return nil, err
 	}
 	if m.Flag != nil && m.Flag.Expired(time.Now()) {
 		return nil, &registry.FieldError{Field: "until", Problem: "must be in the future, got " + m.Flag.Until.Format(time.RFC3339)}
 	}
 	return setOverride(ctx, n, r.key, aspectFlag, m.Flag)
+}
+
+// decodeFlagRequest insists on a word about "enabled": leaving it out would
+// otherwise disable.
+func decodeFlagRequest(data []byte, m *protocol.FlagRequest) error {
+	var given struct {
+		Flag *struct {
+			Enabled *bool `json:"enabled"`
+		} `json:"flag"`
+	}
+	if err := registry.DecodeLenient(data, &given); err != nil {
+		return err
+	}
+	if given.Flag != nil && given.Flag.Enabled == nil {
+		return &registry.FieldError{Field: "flag.enabled", Problem: "must be given, true or false"}
+	}
+	return registry.DecodeLenient(data, m)
 }
 
 func (n *Node) handleWeight(ctx context.Context, r request) (any, error) {

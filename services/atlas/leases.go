@@ -16,6 +16,14 @@ func (s *state) adoptLeases(now time.Time) {
 		if slot.record != nil {
 			s.startLease(k, slot.record, now)
 		}
+	}
+	s.adoptExpiries()
+}
+
+// adoptExpiries takes over which flags of the model end by themselves.
+func (s *state) adoptExpiries() {
+	clear(s.expiring)
+	for k, slot := range s.model.slots {
 		if slot.flag != nil && !slot.flag.Until.IsZero() {
 			s.expiring[k] = slot.flag.Until
 		}

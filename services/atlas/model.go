@@ -2,6 +2,8 @@ package atlas
 
 import (
 	"encoding/json"
+	"errors"
+	"regexp"
 	"strings"
 	"time"
 
@@ -69,6 +71,24 @@ type model struct {
 	slots       map[registry.Key]*slot
 	tables      map[string]*registry.Table
 	quarantined map[string]string
+	// strikes counts the bad values that a key got one after the other.
+	strikes map[string]int
+	// loading is set while the bucket is replayed: the tables are then made
+	// once at the end, not once an entry.
+	loading *loading
+}
+
+// loading is what the tables of a replay will need.
+type loading struct {
+	services map[registry.Interest]uint64 // sequence of the last change of routing
+	realms   map[string]uint64            // sequence of the last entry
+}
+
+// newReplay returns a model to replay a bucket into; finish it.
+func newReplay() *model {
+	m := newModel()
+	m.loading = &loading{services: map[registry.Interest]uint64{}, realms: map[string]uint64{}}
+	return m
 }
 
 func newModel() *model {
@@ -76,6 +96,7 @@ func newModel() *model {
 		slots:       map[registry.Key]*slot{},
 		tables:      map[string]*registry.Table{},
 		quarantined: map[string]string{},
+		strikes:     map[string]int{},
 	}
 }
 
@@ -85,7 +106,7 @@ func (m *model) apply(e entry) transition {
 	m.seq = e.seq
 	t := transition{entry: e}
 	if e.key == epochKey {
-		m.takeEpoch(e)
+		m.takeEpoch(&t)
 		return t
 	}
 	if strings.HasPrefix(e.key, "services.") {
@@ -110,11 +131,23 @@ func (m *model) apply(e entry) transition {
 }
 
 // takeEpoch ignores a deletion: a bucket has an epoch for life.
-func (m *model) takeEpoch(e entry) {
-	if !e.deleted && len(e.value) > 0 {
-		m.epoch = string(e.value)
+func (m *model) takeEpoch(t *transition) {
+	if t.entry.deleted {
+		return
 	}
+	if !epochForm.Match(t.entry.value) {
+		m.quarantine(t, errEpoch)
+		return
+	}
+	m.epoch = string(t.entry.value)
+	m.release(t)
 }
+
+// epochForm is that of a randomID; "e1" and the like serve tests.
+var (
+	epochForm = regexp.MustCompile(`^[A-Za-z0-9]{2,32}$`)
+	errEpoch  = errors.New("epoch: must be 2 to 32 letters and digits")
+)
 
 func (m *model) quarantine(t *transition, err error) {
 	if t.entry.deleted {
@@ -123,11 +156,13 @@ func (m *model) quarantine(t *transition, err error) {
 	}
 	t.problem = err.Error()
 	m.quarantined[t.entry.key] = t.problem
+	m.strikes[t.entry.key]++
 }
 
 func (m *model) release(t *transition) {
 	_, t.recovered = m.quarantined[t.entry.key]
 	delete(m.quarantined, t.entry.key)
+	delete(m.strikes, t.entry.key)
 }
 
 func (m *model) slot(k registry.Key) *slot {
@@ -184,6 +219,10 @@ func (m *model) fold(k registry.Key, s *slot, t *transition) {
 	s.view = after
 	t.after, t.recordAfter, t.flagAfter = after, s.record, s.flag
 	t.weightAfter, t.drainAfter = s.weight, s.drain
+	if m.loading != nil {
+		m.loading.note(t)
+		return
+	}
 	table := m.table(k.Realm)
 	t.previous = revisionOf(table.Service(k.Service))
 	switch {
@@ -194,6 +233,34 @@ func (m *model) fold(k registry.Key, s *slot, t *transition) {
 		table = table.WithInstance(*after)
 	}
 	m.tables[k.Realm] = table.At(registry.Revision{Epoch: m.epoch, Sequence: t.entry.seq})
+}
+
+func (l *loading) note(t *transition) {
+	in := registry.Interest{Realm: t.key.Realm, Service: t.key.Service}
+	t.previous = l.services[in]
+	if t.routes() {
+		l.services[in] = t.entry.seq
+	}
+	l.realms[in.Realm] = t.entry.seq
+}
+
+// finish makes the tables of a replay. A service that nothing is left of is
+// not in them.
+func (m *model) finish() {
+	l, instances := m.loading, map[registry.Interest][]registry.Instance{}
+	m.loading = nil
+	for k, s := range m.slots {
+		if s.view != nil {
+			in := registry.Interest{Realm: k.Realm, Service: k.Service}
+			instances[in] = append(instances[in], *s.view)
+		}
+	}
+	for realm, seq := range l.realms {
+		m.tables[realm] = registry.NewTable(realm, m.epoch).At(registry.Revision{Epoch: m.epoch, Sequence: seq})
+	}
+	for in, list := range instances {
+		m.tables[in.Realm] = m.tables[in.Realm].WithService(in.Service, l.services[in], list)
+	}
 }
 
 func revisionOf(s *registry.Service) uint64 {

@@ -191,3 +191,31 @@ func TestWaitingOverrides(t *testing.T) {
 		t.Errorf("an hour later waiting are %q, want %q", got, want)
 	}
 }
+
+// A replay makes its tables at the end, and they are the same.
+func TestAReplaysTablesAreThoseOfTheLiveModel(t *testing.T) {
+	entries := list(
+		put(keyRecord, life("x", "")), put(keyFlag, "false"), put("hosts.local.gone.b", life("y", "")),
+		del("hosts.local.gone.b", causeDeregistered), put("hosts.test.identity.a", life("x", "")), put(keyRecord, life("x", `,"token_sha256":"t"`)))
+	live, transitions := script(t, entries...)
+	replay := newReplay()
+	replay.apply(entry{key: epochKey, value: []byte("e1"), seq: 1})
+	for i, tr := range transitions {
+		if again := replay.apply(tr.entry); again.previous != tr.previous || again.routes() != tr.routes() {
+			t.Errorf("entry %d: follows %d and routes %v, live %d and %v", i, again.previous, again.routes(), tr.previous, tr.routes())
+		}
+	}
+	replay.finish()
+	for _, realm := range []string{"local", "test"} {
+		a, b := live.table(realm), replay.table(realm)
+		if a.Hash() != b.Hash() || a.Revision != b.Revision {
+			t.Errorf("%s: %v and %v", realm, a.Revision, b.Revision)
+		}
+		if a, b := a.Service("identity").Revision, b.Service("identity").Revision; a != b {
+			t.Errorf("%s: service at %d and %d", realm, a, b)
+		}
+	}
+	if replay.table("local").Service("gone") != nil {
+		t.Error("a service without instances is still known")
+	}
+}

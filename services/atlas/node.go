@@ -60,14 +60,17 @@ func (o Options) withDefaults() Options {
 
 // A Node is one running Atlas. Its methods may be called concurrently.
 type Node struct {
-	opts   Options
-	log    *slog.Logger
-	nc     *nats.Conn
-	store  *store
-	prober *prober
-	events *eventLog
-	packed snapshotCache
-	meters meters
+	opts  Options
+	log   *slog.Logger
+	nc    *nats.Conn
+	store *store
+	// prober looks after leases; registering asks those whose id somebody else
+	// wants, which a stranger can cause, so they do not share their room.
+	prober      *prober
+	registering *prober
+	events      *eventLog
+	packed      snapshotCache
+	meters      meters
 
 	entries  chan entry
 	commands chan func(*state)
@@ -90,8 +93,8 @@ func Start(ctx context.Context, opts Options) (*Node, error) {
 	}
 	n := &Node{
 		opts: opts, log: opts.Logger, nc: opts.Conn.NATS(),
-		store:    &store{js: js, nc: opts.Conn.NATS()},
-		prober:   newProber(),
+		store:  &store{js: js, nc: opts.Conn.NATS()},
+		prober: newProber(), registering: newProber(),
 		events:   newEventLog(opts.Conn, opts.Logger),
 		entries:  make(chan entry, 1024),
 		commands: make(chan func(*state), 256),
@@ -146,6 +149,7 @@ func (n *Node) offer(ctx context.Context, e entry) {
 // announced again: the stream of events knows duplicates by their ids.
 func (n *Node) load(ctx context.Context) (*state, error) {
 	s := newState(n)
+	s.model = newReplay()
 	cursor, err := n.events.cursor(ctx, n.store.js)
 	if err != nil {
 		return nil, err
@@ -158,6 +162,7 @@ func (n *Node) load(ctx context.Context) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.model.finish()
 	s.created = pos.created
 	s.adoptLeases(time.Now())
 	n.log.Info("registry loaded", "epoch", s.model.epoch, "revision", s.model.seq, "quarantined", len(s.model.quarantined))
@@ -189,6 +194,7 @@ func (n *Node) stop() {
 		n.work.close()
 		n.loops.Wait()
 		n.prober.close()
+		n.registering.close()
 		close(n.stopped)
 	})
 	<-n.stopped

@@ -388,3 +388,52 @@ func TestAnInstanceThatAnswersWhileItDiesIsLookedAtAgain(t *testing.T) {
 	program.Close()
 	n.until(t, "evicted though it answered once", b, host001, gone)
 }
+
+func TestMuchRubbishDoesNotPushTheGoodValueOut(t *testing.T) {
+	b := startBus(t, t.TempDir())
+	n := startNode(t, b, Terms{})
+	if _, err := register(t, b.app, host001, endpoint(t, host001, "life-1"), "life-1"); err != nil {
+		t.Fatal(err)
+	}
+	kv := bucketOf(t, b)
+	recovered := b.feed(t, "feed.v1.local.identity.entry.recovered")
+	for _, value := range []string{"false", "no", "nein", "non", "nope", "off", "0"} {
+		if _, err := kv.PutString(t.Context(), bucketKey(host001, aspectFlag), value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	recovered(t)
+	if err := n.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	n = startNode(t, b, Terms{})
+	if in, found := n.tableFor(t, "local").Service("identity").Instance(host001.Instance); !found || in.Enabled {
+		t.Errorf("after a restart: %+v", in)
+	}
+}
+
+func TestABucketCannotBePurged(t *testing.T) {
+	b := startBus(t, t.TempDir())
+	startNode(t, b, Terms{})
+	js, err := jetstream.New(b.atlas.NATS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := js.Stream(t.Context(), bucketStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Purge(t.Context()); err == nil {
+		t.Error("it was purged")
+	}
+}
+
+func TestAFlagWithoutAWordIsRefused(t *testing.T) {
+	b := startBus(t, t.TempDir())
+	startNode(t, b, Terms{})
+	_, err := askRaw[struct{}](t, b.app, protocol.Subject(protocol.Flag, host001), []byte(`{"flag":{"reason":"x"}}`))
+	var fields registry.FieldErrors
+	if !errors.As(err, &fields) || fields[0].Field != "flag.enabled" {
+		t.Errorf("got %v", err)
+	}
+}

@@ -24,6 +24,7 @@ const (
 	causeDeregistered = "deregistered"
 	causeExpired      = "expired"
 	causeRebuilt      = "rebuilt"
+	causeRestored     = "restored"
 )
 
 // settle tries a write until its compare-and-set holds, and waits until this
@@ -69,7 +70,7 @@ func (n *Node) register(ctx context.Context, k registry.Key, req protocol.Regist
 		if err != nil {
 			return 0, err
 		}
-		if err := n.mayTake(ctx, k, st, req.Registration, lease.Incarnation); err != nil {
+		if err := n.mayTake(ctx, k, st, req.Registration, life); err != nil {
 			return 0, err
 		}
 		r := newRecord(req, lease, who, time.Now())
@@ -92,13 +93,14 @@ func newRecord(req protocol.RegisterRequest, l registry.Lease, who requester, no
 }
 
 // mayTake refuses a second program under the id of one that lives: another
-// endpoint, while the old one's lease holds and it answers.
-func (n *Node) mayTake(ctx context.Context, k registry.Key, st standing, r registry.Registration, incarnation string) error {
+// endpoint, while the old one's lease holds and it answers. Who knows the
+// lease's token may move: incarnations are public, tokens are not.
+func (n *Node) mayTake(ctx context.Context, k registry.Key, st standing, r registry.Registration, life registry.Life) error {
 	old := st.record
-	if old == nil || old.SameEndpoint(r) || !st.held || old.Atlas.Incarnation == incarnation {
+	if old == nil || old.SameEndpoint(r) || !st.held || old.speaksFor(k, life.Incarnation, life.Token) == nil {
 		return nil
 	}
-	found, _ := n.prober.probe(ctx, k, old)
+	found, _ := n.registering.probe(ctx, k, old)
 	if found == refused || found == another || found == silent {
 		return nil
 	}
@@ -131,6 +133,9 @@ func (s *state) beat(k registry.Key, m protocol.HeartbeatMessage, who requester,
 		return nil, err
 	}
 	l := s.leases[k]
+	if l == nil {
+		return nil, fmt.Errorf("%s: %w", k, registry.ErrUnknown)
+	}
 	l.seen, l.alive = now, now
 	s.beats[k] = beat{message: m, at: now}
 	if slot.record.Atlas.Via == "" && who.client != 0 {

@@ -8,16 +8,30 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
+	"golang.org/x/sync/semaphore"
 
 	"fairlead.dev/registry"
 	"fairlead.dev/registry/protocol"
 )
 
+// readsAtOnce bounds the reads that are packed together.
+const readsAtOnce = 64
+
 // serveReads registers the endpoints that change nothing.
 func (n *Node) serveReads(ctx context.Context, service micro.Service) error {
-	snapshot := micro.HandlerFunc(func(m micro.Request) {
-		n.work.Go(func() { n.sendSnapshot(ctx, m) })
-	})
+	room := semaphore.NewWeighted(readsAtOnce)
+	read := func(answer func(micro.Request)) micro.HandlerFunc {
+		return func(m micro.Request) {
+			if room.Acquire(ctx, 1) != nil {
+				return
+			}
+			n.work.Go(func() {
+				defer room.Release(1)
+				answer(m)
+			})
+		}
+	}
+	snapshot := read(func(m micro.Request) { n.sendSnapshot(ctx, m) })
 	for name, pattern := range map[string]string{
 		"snapshot-realm":   protocol.SnapshotPatternRealm,
 		"snapshot-service": protocol.SnapshotPatternService,
@@ -26,13 +40,11 @@ func (n *Node) serveReads(ctx context.Context, service micro.Service) error {
 			return fmt.Errorf("serve %s: %w", name, err)
 		}
 	}
-	status := micro.HandlerFunc(func(m micro.Request) {
-		n.work.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-			defer cancel()
-			s, err := n.Status(ctx)
-			n.respond(m, s, err)
-		})
+	status := read(func(m micro.Request) {
+		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+		defer cancel()
+		s, err := n.Status(ctx)
+		n.respond(m, s, err)
 	})
 	if err := service.AddEndpoint("status", status, micro.WithEndpointSubject(protocol.StatusSubject)); err != nil {
 		return fmt.Errorf("serve status: %w", err)

@@ -84,14 +84,17 @@ func (s *state) hear(ctx context.Context, e entry) {
 		s.node.log.Warn("missed changes of the bucket, reading it again", "have", s.model.seq, "got", e.seq)
 		s.reload(ctx)
 	default:
-		s.take(s.model.apply(e), time.Now())
+		s.take(ctx, s.model.apply(e), time.Now())
 	}
 }
 
 // take tells everybody who has to know of a transition.
-func (s *state) take(t transition, now time.Time) {
+func (s *state) take(ctx context.Context, t transition, now time.Time) {
 	if t.problem != "" {
 		s.node.log.Warn("entry quarantined, the last good value stays", "key", t.entry.key, "problem", t.problem)
+	}
+	if t.problem != "" && s.model.strikes[t.entry.key] >= strikesMost {
+		s.putBack(ctx, t)
 	}
 	if t.entry.key == epochKey {
 		s.publishDigests()
@@ -189,13 +192,14 @@ func (s *state) reload(ctx context.Context) {
 // reread replays the bucket into a fresh model; missed are the transitions
 // after a sequence, or all of them under another epoch.
 func (n *Node) reread(ctx context.Context, from uint64, epoch string) (*model, []transition, position, error) {
-	m := newModel()
+	m := newReplay()
 	var missed []transition
 	pos, err := n.store.replay(ctx, func(e entry) {
 		if t := m.apply(e); e.seq > from || m.epoch != epoch {
 			missed = append(missed, t)
 		}
 	})
+	m.finish()
 	return m, missed, pos, err
 }
 
@@ -213,10 +217,11 @@ func (s *state) install(ctx context.Context, fresh *model, missed []transition, 
 	}
 	s.model, s.created = fresh, pos.created
 	for _, t := range missed {
-		s.take(t, time.Now())
+		s.take(ctx, t, time.Now())
 	}
 	s.release()
 	s.forgetGone()
+	s.adoptExpiries()
 	for _, e := range held {
 		s.hear(ctx, e)
 	}

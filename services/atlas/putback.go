@@ -1,0 +1,41 @@
+package atlas
+
+import (
+	"context"
+	"errors"
+)
+
+// strikesMost is how many bad values in a row a key may get before the good one
+// is put back. The bucket keeps five values of a key: one more than a few, and
+// the good one is gone from it.
+const strikesMost = 3
+
+// putBack writes the last good value of a quarantined key over the bad one, so
+// that it survives a restart. Whoever wrote the bad ones has an event that says
+// why, and nothing else to show for it.
+func (s *state) putBack(ctx context.Context, t transition) {
+	slot := s.model.slots[t.key]
+	if slot == nil {
+		return // a key of nothing has no good value
+	}
+	key, seq, value := t.entry.key, t.entry.seq, slot.encode(t.aspect)
+	s.node.work.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+		defer cancel()
+		err := s.node.restoreValue(ctx, key, value, seq)
+		if err != nil && !errors.Is(err, errMoved) {
+			s.node.log.Warn("last good value not put back", "key", key, "error", err)
+			return
+		}
+		s.node.log.Warn("last good value put back after several bad ones", "key", key)
+	})
+}
+
+func (n *Node) restoreValue(ctx context.Context, key string, value []byte, last uint64) error {
+	if value == nil {
+		_, err := n.store.delete(ctx, key, last, causeRestored)
+		return err
+	}
+	_, err := n.store.put(ctx, key, value, last, causeRestored)
+	return err
+}
