@@ -82,7 +82,8 @@ func problemOf(err error) (p *problem.Problem, internal bool) {
 // fail answers with an error.
 func (b *Bridge) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p, internal := problemOf(err)
-	if internal {
+	// A caller that gave up is no failure of ours.
+	if internal && r.Context().Err() == nil {
 		b.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	var method *methodError
