@@ -2,6 +2,7 @@ package registry
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -72,6 +73,26 @@ func labelProblem(s string) string {
 
 func isLabelByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-'
+}
+
+// InstanceID makes the id that a copy has unless it is given one: the first
+// label of its host's name, in what a DNS label may contain, and the port.
+func InstanceID(hostname string, port int) string {
+	suffix := "-" + strconv.Itoa(port)
+	label, _, _ := strings.Cut(strings.ToLower(hostname), ".")
+	label = strings.Map(toLabel, label)
+	label = strings.Trim(label[:min(len(label), maxLabel-len(suffix))], "-")
+	if label == "" {
+		label = "host"
+	}
+	return label + suffix
+}
+
+func toLabel(r rune) rune {
+	if r <= 'z' && isLabelByte(byte(r)) {
+		return r
+	}
+	return '-'
 }
 
 // quote shortens and escapes what a stranger sent, so that it can stand in a

@@ -100,3 +100,29 @@ func FuzzParseKey(f *testing.F) {
 		}
 	})
 }
+
+func TestInstanceID(t *testing.T) {
+	tests := []struct {
+		host string
+		port int
+		want string
+	}{
+		{"host001", 5000, "host001-5000"},
+		{"host001.example.org", 5000, "host001-5000"},
+		{"Build_Host 7", 80, "build-host-7-80"},
+		{"-x-", 1, "x-1"},
+		{"", 65535, "host-65535"},
+		{"bücher", 1, "b-cher-1"},
+		{"日本", 1, "host-1"},
+		{strings.Repeat("a", 300), 65535, strings.Repeat("a", 57) + "-65535"},
+	}
+	for _, tt := range tests {
+		got := InstanceID(tt.host, tt.port)
+		if got != tt.want {
+			t.Errorf("InstanceID(%q, %d) = %q, want %q", tt.host, tt.port, got, tt.want)
+		}
+		if err := ValidateName("instance", got); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -75,27 +75,3 @@ func machineAddresses() []netip.Addr {
 	}
 	return addrs
 }
-
-// longestLabel is the longest DNS label (RFC 1035 §2.3.4).
-const longestLabel = 63
-
-// instanceID makes the default id of the copy that listens on a port of a
-// host: the first label of the host's name, in what a DNS label may contain,
-// and the port.
-func instanceID(hostname string, port int) string {
-	suffix := "-" + strconv.Itoa(port)
-	label, _, _ := strings.Cut(strings.ToLower(hostname), ".")
-	label = strings.Map(toLabel, label)
-	label = strings.Trim(label[:min(len(label), longestLabel-len(suffix))], "-")
-	if label == "" {
-		label = "host"
-	}
-	return label + suffix
-}
-
-func toLabel(r rune) rune {
-	if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
-		return r
-	}
-	return '-'
-}

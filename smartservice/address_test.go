@@ -4,8 +4,6 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
-
-	"fairlead.dev/registry"
 )
 
 func TestAdvertised(t *testing.T) {
@@ -40,31 +38,5 @@ func TestAdvertised(t *testing.T) {
 	}
 	if _, err := advertised("host:70000", netip.MustParseAddrPort("127.0.0.1:1"), nil); err == nil || !strings.HasPrefix(err.Error(), "advertise: ") {
 		t.Errorf("a port of 70000 gives %v", err)
-	}
-}
-
-func TestInstanceID(t *testing.T) {
-	tests := []struct {
-		host string
-		port int
-		want string
-	}{
-		{"host001", 5000, "host001-5000"},
-		{"host001.example.org", 5000, "host001-5000"},
-		{"Build_Host 7", 80, "build-host-7-80"},
-		{"-x-", 1, "x-1"},
-		{"", 65535, "host-65535"},
-		{"bücher", 1, "b-cher-1"},
-		{"日本", 1, "host-1"},
-		{strings.Repeat("a", 300), 65535, strings.Repeat("a", 57) + "-65535"},
-	}
-	for _, tt := range tests {
-		got := instanceID(tt.host, tt.port)
-		if got != tt.want {
-			t.Errorf("instanceID(%q, %d) = %q, want %q", tt.host, tt.port, got, tt.want)
-		}
-		if err := registry.ValidateName("instance", got); err != nil {
-			t.Error(err)
-		}
 	}
 }

@@ -110,7 +110,7 @@ func (l *life) introduce(a *App) error {
 	if l.key.Instance == "" {
 		// A host without a name is as good as any other here.
 		host, _ := a.env.hostname()
-		l.key.Instance = instanceID(host, l.port())
+		l.key.Instance = registry.InstanceID(host, l.port())
 	}
 	if err := l.key.Validate(); err != nil {
 		return err

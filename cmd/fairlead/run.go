@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -109,7 +108,8 @@ func (f *runFlags) spec(realm string, weightGiven bool) (attend.Spec, error) {
 		return attend.Spec{}, err
 	}
 	if spec.Key.Instance == "" {
-		spec.Key.Instance = instanceName(spec.Registration.Port)
+		host, _ := os.Hostname() // a host without a name has a stand-in
+		spec.Key.Instance = registry.InstanceID(host, spec.Registration.Port)
 	}
 	spec = spec.WithDefaults()
 	return spec, spec.Validate()
@@ -144,16 +144,6 @@ func portIsFree(r registry.Registration) error {
 		return fmt.Errorf("--port: %s is in use", address)
 	}
 	return nil
-}
-
-// instanceName names a copy by the host's first label and the port.
-func instanceName(port int) string {
-	host, _ := os.Hostname()
-	host, _, _ = strings.Cut(strings.ToLower(host), ".")
-	if len(host) > 50 || registry.ValidateName("host", host) != nil {
-		host = "host"
-	}
-	return host + "-" + strconv.Itoa(port)
 }
 
 // runProgram returns when the program has ended, with its exit code as an

@@ -81,7 +81,7 @@ func doWork(ctx context.Context, client doer, base, method, id string) error {
 	if method == http.MethodPost {
 		body = " and more"
 	}
-	req, err := http.NewRequestWithContext(ctx, method, base+"/work/"+id, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, base+"/tasks/"+id, strings.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func TestARequestUnderWayIsFinishedBeforeAServiceEnds(t *testing.T) {
 	r := startRealm(t)
 	worker := r.startWorker(t, "worker-1")
 	header := "Fairlead-Service: worker"
-	within(t, time.Second, "the sidecar knows it", func() bool { return curl(t, "-H", header, r.Sidecar+"/work/1").status == 200 })
+	within(t, time.Second, "the sidecar knows it", func() bool { return curl(t, "-H", header, r.Sidecar+"/tasks/1").status == 200 })
 	callers := []*process{
 		start(t, "curl", nil, need(t, "curl"), "-q", "-sS", "-X", "POST", "-H", header, r.Sidecar+"/slow"),
 		start(t, "fairlead call", nil, fairlead, "call", "--nats-url", r.NATS, "POST", "service://worker/slow"),
@@ -143,7 +143,7 @@ func TestARequestUnderWayIsFinishedBeforeAServiceEnds(t *testing.T) {
 			t.Errorf("%s ended with exit code %d and says %q", p.name, code, p.said.String())
 		}
 	}
-	if got := curl(t, "-H", header, r.Sidecar+"/work/2"); got.status != 503 || !contains(got.body, `"processed":"no"`) {
+	if got := curl(t, "-H", header, r.Sidecar+"/tasks/2"); got.status != 503 || !contains(got.body, `"processed":"no"`) {
 		t.Errorf("afterwards: %d %s", got.status, got.body)
 	}
 	if in, listed := r.instances(t, "worker")["worker-1"]; listed {

@@ -53,7 +53,7 @@ func (c *tally) add(method string) {
 func work() {
 	done := &tally{ByMethod: map[string]int{}}
 	app := smartservice.New("worker", smartservice.Options{})
-	app.HandleFunc("/work/{id}", func(w http.ResponseWriter, r *http.Request) {
+	app.HandleFunc("/tasks/{id}", func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		<-time.After(workTakes)
 		done.add(r.Method)
