@@ -40,6 +40,28 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
+// BenchmarkReplay is the replay of one service's 4,000 instances with three
+// entries each, without the bus: its cost has to grow with the entries alone.
+func BenchmarkReplay(b *testing.B) {
+	const instances, each = 4000, 3
+	for b.Loop() {
+		m, seq := newReplay(), uint64(0)
+		for round := range each {
+			for i := range instances {
+				seq++
+				m.apply(entry{
+					key:   fmt.Sprintf("hosts.local.identity.host-%d", i),
+					value: []byte(lifeAt(1000+i, fmt.Sprint(round), "")), seq: seq,
+				})
+			}
+		}
+		m.finish()
+		if n := m.table("local").Len(); n != instances {
+			b.Fatalf("%d instances", n)
+		}
+	}
+}
+
 // BenchmarkApply is one change of the model, in a realm of 10,000 instances in
 // 500 services.
 func BenchmarkApply(b *testing.B) {

@@ -195,11 +195,8 @@ func (n *Node) override(ctx context.Context, k registry.Key, a aspect, value []b
 }
 
 func (n *Node) writeOverride(ctx context.Context, key string, value []byte, last uint64) (uint64, error) {
-	if value != nil {
-		return n.store.put(ctx, key, value, last, "")
-	}
-	if last == 0 {
+	if value == nil && last == 0 {
 		return 0, nil
 	}
-	return n.store.delete(ctx, key, last, "")
+	return n.store.set(ctx, key, value, last, "")
 }

@@ -22,20 +22,11 @@ func (s *state) putBack(ctx context.Context, t transition) {
 	s.node.work.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 		defer cancel()
-		err := s.node.restoreValue(ctx, key, value, seq)
+		_, err := s.node.store.set(ctx, key, value, seq, causeRestored)
 		if err != nil && !errors.Is(err, errMoved) {
 			s.node.log.Warn("last good value not put back", "key", key, "error", err)
 			return
 		}
 		s.node.log.Warn("last good value put back after several bad ones", "key", key)
 	})
-}
-
-func (n *Node) restoreValue(ctx context.Context, key string, value []byte, last uint64) error {
-	if value == nil {
-		_, err := n.store.delete(ctx, key, last, causeRestored)
-		return err
-	}
-	_, err := n.store.put(ctx, key, value, last, causeRestored)
-	return err
 }

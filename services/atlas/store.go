@@ -46,6 +46,14 @@ func (s *store) delete(ctx context.Context, key string, last uint64, cause strin
 	return s.write(ctx, m, last, cause)
 }
 
+// set puts a value or, if it is nil, deletes the key, on the same condition.
+func (s *store) set(ctx context.Context, key string, value []byte, last uint64, cause string) (uint64, error) {
+	if value == nil {
+		return s.delete(ctx, key, last, cause)
+	}
+	return s.put(ctx, key, value, last, cause)
+}
+
 func (s *store) write(ctx context.Context, m *nats.Msg, last uint64, cause string) (uint64, error) {
 	if m.Header == nil {
 		m.Header = nats.Header{}
