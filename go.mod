@@ -3,6 +3,7 @@ module fairlead.dev
 go 1.26.0
 
 require (
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/cloudevents/sdk-go/v2 v2.16.2
 	github.com/felixge/httpsnoop v1.1.0
 	github.com/klauspost/compress v1.20.3

@@ -56,6 +56,7 @@ var rules = []rule{
 	}},
 	{pkg: "internal/acceptance"},
 	{pkg: "internal/architecture"},
+	{pkg: "internal/history", imports: []string{"registry"}},
 }
 
 // pkg is what a rule looks at: a package's path relative to the module, and
