@@ -123,6 +123,9 @@ type ServiceSnapshot struct {
 	Name      string     `json:"service"`
 	Revision  uint64     `json:"revision"`
 	Instances []Instance `json:"instances"`
+	// Meta is what is known of the service, since MetaRevision.
+	Meta         Meta   `json:"meta,omitzero"`
+	MetaRevision uint64 `json:"meta_revision,omitempty"`
 }
 
 // Changes are changes of one service that were published together, in the
@@ -134,15 +137,18 @@ type Changes struct {
 	Changes []Change `json:"changes"`
 }
 
-// A Change is one instance that changed or left.
+// A Change is one instance that changed or left, or new metadata.
 type Change struct {
 	// Revision is this change's sequence, Previous that of the change of the
 	// same service before it: a listener that holds another one missed some.
 	Revision uint64 `json:"revision"`
 	Previous uint64 `json:"previous"`
-	// Instance is the new view; nil means that the instance named by Gone left.
+	// Exactly one of these is set: the new view of an instance, the id of one
+	// that left, or what is known of the service now. Metadata that was taken
+	// away is there and zero.
 	Instance *Instance `json:"instance,omitempty"`
 	Gone     string    `json:"gone,omitempty"`
+	Meta     *Meta     `json:"meta,omitempty"`
 }
 
 // A Digest tells a listener what it should hold: the hash of a service, or

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -294,6 +295,9 @@ func decodeError(err error) *FieldError {
 }
 
 func jsonKind(e *json.UnmarshalTypeError) string {
+	if e.Type == reflect.TypeFor[Duration]() {
+		return wantsDuration
+	}
 	switch e.Type.Kind().String() {
 	case "int", "int64", "uint64":
 		return "a whole number"

@@ -16,7 +16,10 @@ func (t *Table) Snapshot(interest Interest) Snapshot {
 }
 
 func (s *Service) snapshot() ServiceSnapshot {
-	return ServiceSnapshot{Name: s.Name, Revision: s.Revision, Instances: s.Instances}
+	return ServiceSnapshot{
+		Name: s.Name, Revision: s.Revision, Instances: s.Instances,
+		Meta: s.Meta, MetaRevision: s.MetaRevision,
+	}
 }
 
 // Digest returns what a listener of a service should hold, or with an empty

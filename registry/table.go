@@ -48,6 +48,10 @@ type Service struct {
 	Revision uint64
 	// Instances are sorted by id.
 	Instances []Instance
+	// Meta is what is known of the service as a whole, zero if nothing, and
+	// MetaRevision the sequence of its last change.
+	Meta         Meta
+	MetaRevision uint64
 
 	hash uint64
 }
@@ -92,11 +96,28 @@ func (t *Table) Len() int {
 }
 
 // WithService returns a table in which a service has exactly these instances,
-// as of a revision. An empty list keeps the service known, with none.
+// as of a revision. An empty list keeps the service known, with none. What is
+// known of it as a whole stays.
 func (t *Table) WithService(name string, revision uint64, instances []Instance) *Table {
 	sorted := slices.Clone(instances)
 	slices.SortFunc(sorted, func(a, b Instance) int { return strings.Compare(a.ID, b.ID) })
-	return t.with(newService(name, revision, sorted))
+	s := newService(name, revision, sorted)
+	s.describe(t.Service(name).described())
+	return t.with(s)
+}
+
+// WithSnapshot returns a table in which a service is what a snapshot says.
+func (t *Table) WithSnapshot(s ServiceSnapshot) *Table {
+	next := t.WithService(s.Name, s.Revision, s.Instances)
+	next.Service(s.Name).describe(s.Meta, s.MetaRevision)
+	return next
+}
+
+// WithMeta returns a table with new metadata of a service, as of a revision.
+func (t *Table) WithMeta(service string, m Meta, revision uint64) *Table {
+	next := t.WithService(service, revision, t.Service(service).all())
+	next.Service(service).describe(m, revision)
+	return next
 }
 
 // WithoutService returns a table that does not know a service.
@@ -124,7 +145,9 @@ func (t *Table) WithInstance(in Instance) *Table {
 	if found {
 		hash -= old.Instances[at-1].Hash()
 	}
-	return t.with(&Service{Name: in.Service, Revision: in.Revision, Instances: list, hash: hash})
+	s := &Service{Name: in.Service, Revision: in.Revision, Instances: list, hash: hash}
+	s.Meta, s.MetaRevision = old.described()
+	return t.with(s)
 }
 
 // WithoutInstance returns a table that lacks one instance, as of a revision.
@@ -136,7 +159,9 @@ func (t *Table) WithoutInstance(service, id string, revision uint64) *Table {
 		hash -= list[at].Hash()
 		list = slices.Delete(list, at, at+1)
 	}
-	return t.with(&Service{Name: service, Revision: revision, Instances: list, hash: hash})
+	s := &Service{Name: service, Revision: revision, Instances: list, hash: hash}
+	s.Meta, s.MetaRevision = old.described()
+	return t.with(s)
 }
 
 // At returns the same content as of another revision.
@@ -172,7 +197,21 @@ func newService(name string, revision uint64, sorted []Instance) *Service {
 	return s
 }
 
-// Hash returns the sum of the hashes of a service's instances.
+// described returns what is known of a service as a whole; of nil, nothing.
+func (s *Service) described() (Meta, uint64) {
+	if s == nil {
+		return Meta{}, 0
+	}
+	return s.Meta, s.MetaRevision
+}
+
+// describe is for a service that nobody else sees yet.
+func (s *Service) describe(m Meta, revision uint64) {
+	s.hash += m.Hash(s.Name) - s.Meta.Hash(s.Name)
+	s.Meta, s.MetaRevision = m, revision
+}
+
+// Hash returns the sum of the hashes of a service's instances and metadata.
 func (s *Service) Hash() uint64 {
 	if s == nil {
 		return 0

@@ -140,7 +140,7 @@ func requesterCannotLie(t *testing.T, r realm) {
 	}
 }
 
-var requestVerbs = []string{"register", "heartbeat", "deregister", "flag", "drain", "weight", "meta", "snapshot"}
+var requestVerbs = []string{"register", "heartbeat", "deregister", "flag", "drain", "weight", "meta", "explain", "settings", "configure", "snapshot"}
 
 // respond answers in the control plane until the test ends.
 func respond(t *testing.T, r realm, subject string, answer func(*nats.Msg) []byte) {
@@ -202,7 +202,7 @@ func eventsAreFedBack(t *testing.T, r realm) {
 }
 
 func platformsEventsAreNotForged(t *testing.T, conn *bus.Conn) {
-	for _, kind := range []string{"instance.evicted", "entry.recovered", "registry.rebuilt", "deploy.started"} {
+	for _, kind := range []string{"instance.evicted", "service.updated", "entry.recovered", "registry.rebuilt", "deploy.started"} {
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		if ack, err := conn.Publish(ctx, "events.v1.local.identity."+kind, newEvent("forged")); err == nil {
 			t.Errorf("%s was taken: %+v", kind, ack)
@@ -220,7 +220,7 @@ func newEvent(id string) event.Event {
 }
 
 func routesReachClients(t *testing.T, r realm) {
-	for _, subject := range []string{"atlas.v1.routes.local.identity", "atlas.v1.digest.local", "atlas.v1.digest.local.identity"} {
+	for _, subject := range []string{"atlas.v1.routes.local.identity", "atlas.v1.digest.local", "atlas.v1.digest.local.identity", "atlas.v1.setting.local.identity.GREETING"} {
 		sub := listen(t, r.app, subject)
 		if err := r.atlas.Publish(subject, []byte("x")); err != nil {
 			t.Fatal(err)
@@ -297,7 +297,7 @@ func assertEmpty(t *testing.T, r realm) {
 }
 
 func clientsPublishNoAnswers(t *testing.T, r realm) {
-	for _, subject := range []string{"atlas.v1.routes.local.identity", "atlas.v1.digest.local", "feed.v1.local.identity.x"} {
+	for _, subject := range []string{"atlas.v1.routes.local.identity", "atlas.v1.digest.local", "atlas.v1.setting.local.identity.X", "feed.v1.local.identity.x"} {
 		app := connect(t, bus.Options{URL: r.url})
 		violations := make(chan error, 1)
 		app.SetErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { violations <- err })
@@ -411,7 +411,7 @@ func trickEventAck(t *testing.T, r realm) {
 func reflectedAnswersAreBare(t *testing.T, r realm) {
 	respond(t, r, "atlas.v1.register.local.mirror", func(*nats.Msg) []byte { return []byte("answer") })
 	asker := connect(t, bus.Options{URL: r.url})
-	for _, reply := range []string{"atlas.v1.routes.local.identity", "atlas.v1.digest.local", "feed.v1.local.identity.x"} {
+	for _, reply := range []string{"atlas.v1.routes.local.identity", "atlas.v1.digest.local", "atlas.v1.setting.local.identity.X", "feed.v1.local.identity.x"} {
 		sub := listen(t, r.app, reply)
 		msg := nats.NewMsg("atlas.v1.register.local.mirror")
 		msg.Reply = reply

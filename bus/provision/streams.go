@@ -28,6 +28,10 @@ const (
 // order, with its sequence in Nats-Sequence.
 const RegistryChanges = "atlas.internal.kv"
 
+// SettingsChanges is the prefix, for clients too, of what the bucket of settings
+// has stored.
+const SettingsChanges = "atlas.v1.setting"
+
 const (
 	history         = 5 // values of a key: the last good one is among them
 	heartbeatMaxAge = time.Minute
@@ -48,7 +52,7 @@ func streams(opts Options) []jetstream.StreamConfig {
 	return []jetstream.StreamConfig{
 		registry(replicas),
 		heartbeats(),
-		bucket(SettingsBucket, "Settings of services", history, replicas),
+		settings(replicas),
 		events(replicas, cmp.Or(opts.EventsMaxBytes, eventsMaxBytes)),
 		deploys(replicas),
 	}
@@ -65,6 +69,17 @@ func registry(replicas int) jetstream.StreamConfig {
 	// from, and with it everything that is registered.
 	config.AllowRollup = false
 	config.DenyPurge = true
+	return config
+}
+
+// settings tells services of each change by itself: what was stored is said, by
+// whoever it was put, and whether the registry runs or not.
+func settings(replicas int) jetstream.StreamConfig {
+	config := bucket(SettingsBucket, "Settings of services", history, replicas)
+	config.RePublish = &jetstream.RePublish{
+		Source:      "$KV." + SettingsBucket + ".>",
+		Destination: SettingsChanges + ".>",
+	}
 	return config
 }
 

@@ -21,7 +21,7 @@ func judge(held, snapshot uint64, service string, c registry.Change) verdict {
 		return old
 	case c.Previous != held:
 		return gap
-	case c.Instance == nil && c.Gone == "", c.Instance != nil && c.Instance.Service != service:
+	case c.Instance == nil && c.Gone == "" && c.Meta == nil, c.Instance != nil && c.Instance.Service != service:
 		return gap
 	}
 	return fits
@@ -42,7 +42,10 @@ func apply(t *registry.Table, snapshot uint64, c *registry.Changes) (*registry.T
 }
 
 func applyOne(t *registry.Table, service string, c registry.Change) *registry.Table {
-	if c.Instance == nil {
+	switch {
+	case c.Meta != nil:
+		return t.WithMeta(service, *c.Meta, c.Revision)
+	case c.Instance == nil:
 		return t.WithoutInstance(service, c.Gone, c.Revision)
 	}
 	in := *c.Instance
@@ -66,7 +69,7 @@ func merge(t *registry.Table, in registry.Interest, s registry.Snapshot, force b
 	for _, service := range s.Services {
 		listed[service.Name] = true
 		if covers(in, service.Name) && !keeps(service.Name) {
-			t = t.WithService(service.Name, service.Revision, service.Instances)
+			t = t.WithSnapshot(service)
 		}
 	}
 	for _, name := range heldBy(t, in) {

@@ -140,7 +140,7 @@ func (s *suite) table() *registry.Table {
 func tableOf(snapshot registry.Snapshot) *registry.Table {
 	t := registry.NewTable(snapshot.Realm, snapshot.Revision.Epoch).At(snapshot.Revision)
 	for _, service := range snapshot.Services {
-		t = t.WithService(service.Name, service.Revision, service.Instances)
+		t = t.WithSnapshot(service)
 	}
 	return t
 }

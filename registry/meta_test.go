@@ -1,0 +1,118 @@
+package registry
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestDecodeMeta(t *testing.T) {
+	cases := []struct{ text, problem string }{
+		{`{}`, ""},
+		{`{"owner":"accounts","description":"Who people are","repository":"https://git.example.com/identity","openapi":"/openapi.json","health":"/health","tags":["core","go"],"policy":{"attempts":3,"timeout":"2s","try_timeout":"500ms","route_override":true}}`, ""},
+		{`{"repository":"ssh://git@example.com/identity.git","openapi":"https://example.com/a.json"}`, ""},
+		{`{"policy":{"attempts":-1}}`, "policy.attempts: must be between 1 and 10, got -1"},
+		{`{"policy":{"attempts":11}}`, "policy.attempts: must be between 1 and 10, got 11"},
+		{`{"policy":{"attempts":"3"}}`, "policy.attempts: must be a whole number, got a JSON string"},
+		{`{"policy":{"timeout":"soon"}}`, "policy.timeout: must be a duration such as"},
+		{`{"policy":{"timeout":5}}`, "policy.timeout: must be a duration such as 500ms or 2s, got a JSON number"},
+		{`{"policy":{"timeout":"0s"}}`, "policy.timeout: must be a duration such as"},
+		{`{"policy":{"try_timeout":"-1s"}}`, "policy.try_timeout: must be"},
+		{`{"policy":{"timeout":"2h"}}`, "policy.timeout: must be"},
+		{`{"policy":{"timeout":"1s","try_timeout":"2s"}}`, "policy.try_timeout: must be at most the timeout of 1s, got 2s"},
+		{`{"policy":{"retries":3}}`, "retries: is not a known field"},
+		{`{"policy":{"route_override":"yes"}}`, "policy.route_override: must be true or false"},
+		{`{"owner":"a\nb"}`, "owner: must not contain"},
+		{`{"owner":7}`, "owner: must be a string"},
+		{`{"description":"` + strings.Repeat("x", 1025) + `"}`, "description: must be at most 1024"},
+		{`{"repository":"git.example.com/identity"}`, "repository: must be a URL"},
+		{`{"repository":"javascript:alert(1)"}`, "repository: must be a URL"},
+		{`{"repository":"https://ann:secret@example.com/a"}`, "repository: must not have a password"},
+		{`{"openapi":"openapi.json"}`, "openapi: must be a URL"},
+		{`{"openapi":"//example.com/a"}`, "openapi: must be a URL, or a path"},
+		{`{"health":"health"}`, "health: must be a path"},
+		{`{"tags":["a","a"]}`, `tags: must differ, got "a" twice`},
+		{`{"tags":["A"]}`, "tags: must be a DNS label"},
+		{`{"tags":"a"}`, "tags: must be an array"},
+		{`{"team":"a"}`, "team: is not a known field"},
+		{`accounts`, "body: must be JSON"},
+	}
+	for _, c := range cases {
+		_, err := DecodeMeta([]byte(c.text))
+		switch {
+		case c.problem == "" && err != nil:
+			t.Errorf("%s: %v", c.text, err)
+		case c.problem != "" && (err == nil || !strings.HasPrefix(err.Error(), c.problem)):
+			t.Errorf("%s: error %v, expected %q", c.text, err, c.problem)
+		}
+	}
+}
+
+func TestMetaIsWrittenAsItIsRead(t *testing.T) {
+	m := Meta{Owner: "accounts", Tags: []string{"core"}, Policy: Policy{Attempts: 3, Timeout: Duration(90 * time.Second)}}
+	text, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"owner":"accounts","tags":["core"],"policy":{"attempts":3,"timeout":"1m30s"}}`; string(text) != want {
+		t.Errorf("written as %s, expected %s", text, want)
+	}
+	if again, err := DecodeMeta(text); err != nil || again.Hash("a") != m.Hash("a") {
+		t.Errorf("read as %+v, %v", again, err)
+	}
+}
+
+func TestMetadataTravelsWithTheTable(t *testing.T) {
+	accounts := Meta{Owner: "accounts"}
+	in := Instance{Service: "identity", ID: "a", Status: Passing, Enabled: true, Revision: 5}
+	bare := NewTable("local", "e").WithInstance(in)
+	told := bare.WithMeta("identity", accounts, 6)
+	if s := told.Service("identity"); s.Meta.Owner != "accounts" || s.MetaRevision != 6 || s.Revision != 6 || s.Len() != 1 {
+		t.Errorf("the service is %+v", s)
+	}
+	if told.Hash() == bare.Hash() {
+		t.Error("the digest does not see metadata")
+	}
+	if bare.Service("identity").MetaRevision != 0 {
+		t.Error("the table before was changed")
+	}
+	for name, table := range map[string]*Table{
+		"another instance":   told.WithInstance(Instance{Service: "identity", ID: "b", Revision: 7}).WithoutInstance("identity", "b", 8),
+		"a list of all":      told.WithService("identity", 8, []Instance{in}),
+		"a snapshot":         NewTable("local", "e").WithSnapshot(told.Snapshot(Interest{Realm: "local"}).Services[0]),
+		"one before another": NewTable("local", "e").WithMeta("identity", accounts, 6).WithInstance(in),
+	} {
+		if s := table.Service("identity"); s.Hash() != told.Hash() || s.MetaRevision != 6 {
+			t.Errorf("after %s: %+v", name, s)
+		}
+	}
+	if taken := told.WithMeta("identity", Meta{}, 9); taken.Hash() != bare.Hash() {
+		t.Error("metadata that was taken away is still in the digest")
+	}
+	if other := bare.WithMeta("billing", accounts, 7); other.Hash() == told.Hash() {
+		t.Error("the digest does not tell services apart")
+	}
+}
+
+func FuzzDecodeMeta(f *testing.F) {
+	for _, s := range []string{`{}`, `{"owner":"a","policy":{"timeout":"1s"}}`, `{"policy":{"timeout":"x"}}`, `{"repository":"https://\u0000"}`, `[]`, `{"tags":[null]}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := DecodeMeta(data)
+		if err != nil {
+			if len(fieldsOf(err)) == 0 || strings.ContainsAny(err.Error(), "\n\r") {
+				t.Errorf("error is not fit for a line: %q", err)
+			}
+			return
+		}
+		text, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := DecodeMeta(text); err != nil || again.Hash("a") != m.Hash("a") {
+			t.Errorf("%q became %s: %+v, %v", data, text, again, err)
+		}
+	})
+}
