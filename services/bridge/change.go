@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -54,7 +55,8 @@ func diffService(before, after *registry.Service) []change {
 			changes = append(changes, changeOf(now[0]))
 			now = now[1:]
 		default:
-			if old[0].Revision != now[0].Revision || old[0].Hash() != now[0].Hash() {
+			// Cheaper than hashing: most of a service has not changed.
+			if !reflect.DeepEqual(old[0], now[0]) {
 				changes = append(changes, changeOf(now[0]))
 			}
 			old, now = old[1:], now[1:]

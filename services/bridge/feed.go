@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"fairlead.dev/registry"
 )
@@ -12,6 +13,9 @@ import (
 // maxHistory is how many changes of a realm are kept for readers that come
 // back. Readers that were away for more start with everything.
 const maxHistory = 2048
+
+// gap is the least time between two looks at the table.
+const gap = 20 * time.Millisecond
 
 // A batch is what one new table changed, as the text of its events.
 type batch struct {
@@ -45,12 +49,22 @@ func newFeed(watcher registry.Watcher) *feed {
 	return &feed{watcher: watcher, first: 1, more: make(chan struct{}), ended: make(chan struct{})}
 }
 
-// run follows the watcher until ctx ends.
+// run follows the watcher until ctx ends. The first change is taken at once;
+// those that follow it closely are taken together, because comparing tables
+// costs their services' lists however little has changed.
 func (f *feed) run(ctx context.Context) {
 	defer close(f.ended)
+	rest := time.NewTimer(0)
+	defer rest.Stop()
 	for {
+		select {
+		case <-rest.C:
+		case <-ctx.Done():
+			return
+		}
 		table, newer := f.watcher.Table()
 		f.advance(table)
+		rest.Reset(gap)
 		select {
 		case <-newer:
 		case <-ctx.Done():
