@@ -93,7 +93,7 @@ func Start(ctx context.Context, opts Options) (*Node, error) {
 	}
 	n := &Node{
 		opts: opts, log: opts.Logger, nc: opts.Conn.NATS(),
-		store:  &store{js: js, nc: opts.Conn.NATS()},
+		store:  &store{js: js, nc: opts.Conn.NATS(), writer: newWriter(opts.Conn.NATS(), js, opts.Logger)},
 		prober: newProber(), registering: newProber(),
 		events:   newEventLog(opts.Conn, opts.Logger),
 		entries:  make(chan entry, 1024),
@@ -116,6 +116,7 @@ func (n *Node) start(ctx context.Context) error {
 	if err := provision.Ensure(ctx, n.store.js, n.opts.Provision); err != nil {
 		return err
 	}
+	n.loops.Go(func() { n.store.writer.run(running) })
 	if err := n.store.ensureEpoch(ctx); err != nil {
 		return err
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"fairlead.dev/bus/provision"
-	"fairlead.dev/registry"
 )
 
 const (
@@ -30,8 +29,9 @@ var errMoved = errors.New("the key has changed meanwhile")
 
 // A store reads and writes the bucket. It may be used concurrently.
 type store struct {
-	js jetstream.JetStream
-	nc *nats.Conn
+	js     jetstream.JetStream
+	nc     *nats.Conn
+	writer *writer
 }
 
 // put writes a value if the key's last message is still last, and returns the
@@ -61,15 +61,11 @@ func (s *store) write(ctx context.Context, m *nats.Msg, last uint64, cause strin
 	if cause != "" {
 		m.Header.Set(causeHeader, cause)
 	}
-	ack, err := s.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(last))
-	var api *jetstream.APIError
-	switch {
-	case err == nil:
-		return ack.Sequence, nil
-	case errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
-		return 0, errMoved
+	seq, err := s.writer.write(ctx, m, last)
+	if err != nil {
+		return 0, asWriteError(m, err)
 	}
-	return 0, fmt.Errorf("write %s: %w: %w", strings.TrimPrefix(m.Subject, bucketSubject), registry.ErrUnavailable, err)
+	return seq, nil
 }
 
 // lastOf returns the sequence of a key's last message, zero if it has none.
