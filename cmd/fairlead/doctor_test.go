@@ -166,7 +166,7 @@ func (r *realm) awaitQuarantine(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for {
-		status, err := r.session.Atlas().Status(ctx)
+		status, err := r.session.Atlas().Status(ctx, r.session.Realm())
 		if err != nil {
 			t.Fatal(err)
 		}

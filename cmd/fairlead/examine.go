@@ -37,7 +37,7 @@ func examineConnection(session *connect.Session) diagnosis {
 // examineRegistry asks Atlas how it stands, and whether what it sends is what
 // it says it is.
 func examineRegistry(ctx context.Context, session *connect.Session) []diagnosis {
-	status, err := session.Atlas().Status(ctx)
+	status, err := session.Atlas().Status(ctx, session.Realm())
 	if err != nil {
 		return []diagnosis{{"registry", isFail, err.Error(), "the bus is there but Atlas is not: is a `fairlead server` or `fairlead up` running on it?"}}
 	}

@@ -25,7 +25,7 @@ func TestAsyncAPIHasEverySubject(t *testing.T) {
 	want := []string{
 		protocol.Snapshot(realm), protocol.Snapshot(service),
 		protocol.Digest(realm), protocol.Digest(service),
-		protocol.Routes(service), protocol.StatusSubject,
+		protocol.Routes(service), protocol.Status("{realm}"),
 		bus.EventPrefix + ".{realm}.{service}.{type}",
 		bus.FeedPrefix + ".{realm}.{service}.{type}",
 	}

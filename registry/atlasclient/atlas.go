@@ -72,10 +72,13 @@ func (c *Client) override(ctx context.Context, verb string, k registry.Key, body
 	return reply.Revision, err
 }
 
-// Status asks how the registry itself stands.
-func (c *Client) Status(ctx context.Context) (protocol.StatusReply, error) {
+// Status asks how the registry itself stands, and the realm in it.
+func (c *Client) Status(ctx context.Context, realm string) (protocol.StatusReply, error) {
+	if err := checkInterest(registry.Interest{Realm: realm}); err != nil {
+		return protocol.StatusReply{}, fmt.Errorf("status: %w", err)
+	}
 	var reply protocol.StatusReply
-	err := c.request(ctx, protocol.StatusSubject, struct{}{}, &reply)
+	err := c.request(ctx, protocol.Status(realm), struct{}{}, &reply)
 	if err != nil {
 		return protocol.StatusReply{}, fmt.Errorf("status: %w", err)
 	}

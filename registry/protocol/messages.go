@@ -1,6 +1,8 @@
 package protocol
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"fairlead.dev/registry"
@@ -66,20 +68,20 @@ type DeregisterRequest struct {
 	Token       string `json:"token"`
 }
 
-// FlagRequest, WeightRequest and DrainRequest set an override; an absent one
-// is taken away.
+// FlagRequest, WeightRequest and DrainRequest set an override; null takes it
+// away. One of the two must be said.
 type FlagRequest struct {
-	Flag *registry.Flag `json:"flag,omitempty"`
+	Flag *registry.Flag `json:"flag"`
 }
 
 // WeightRequest sets or takes away a weight.
 type WeightRequest struct {
-	Weight *registry.Weight `json:"weight,omitempty"`
+	Weight *registry.Weight `json:"weight"`
 }
 
 // DrainRequest sets or takes away a drain.
 type DrainRequest struct {
-	Drain *registry.Drain `json:"drain,omitempty"`
+	Drain *registry.Drain `json:"drain"`
 }
 
 // RevisionReply answers everything that has no more to say than when it took
@@ -99,6 +101,34 @@ type StatusReply struct {
 	// Waiting are overrides whose instance is not registered, the first
 	// [MostWaiting] of all realms.
 	Waiting []WaitingOverride `json:"waiting,omitempty"`
+}
+
+// Within returns what may be told to whoever may know of one realm only. Keys
+// that name no realm are for everybody.
+func (r StatusReply) Within(realm string) StatusReply {
+	counts, known := r.Realms[realm]
+	r.Realms = map[string]RealmStatus{}
+	if known {
+		r.Realms[realm] = counts
+	}
+	quarantined := r.Quarantined
+	r.Quarantined = map[string]string{}
+	for key, problem := range quarantined {
+		if of := realmOf(key); of == "" || of == realm {
+			r.Quarantined[key] = problem
+		}
+	}
+	r.Waiting = slices.DeleteFunc(slices.Clone(r.Waiting), func(o WaitingOverride) bool { return o.Realm != realm })
+	return r
+}
+
+// realmOf returns the realm that a key of the registry's bucket is in.
+func realmOf(key string) string {
+	parts := strings.Split(key, ".")
+	if len(parts) < 3 || parts[0] != "hosts" && parts[0] != "services" {
+		return ""
+	}
+	return parts[1]
 }
 
 // MostWaiting bounds the overrides that a status lists.

@@ -94,8 +94,12 @@ func InterestOf(subject string) (registry.Interest, bool) {
 	return registry.Interest{}, false
 }
 
-// StatusSubject answers how the registry stands, with a [StatusReply].
-const StatusSubject = prefix + "status"
+// StatusPattern matches the requests for how the registry stands.
+const StatusPattern = prefix + "status.*"
+
+// Status returns the subject that answers how the registry stands, for whoever
+// may know of one realm, with a [StatusReply].
+func Status(realm string) string { return prefix + "status." + realm }
 
 // Routes and digests carry KindHeader with one of its values, which no answer
 // of the registry does. A requester may choose the subject that an answer goes

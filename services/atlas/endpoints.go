@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -113,7 +114,7 @@ func codeOf(err error) string {
 // import from the account APP, its subject names a valid key, and its body has
 // a bound.
 func readRequest(m micro.Request) (request, error) {
-	who, err := requesterOf(nats.Header(m.Headers()))
+	who, err := requesterOf(m)
 	if err != nil {
 		return request{}, err
 	}
@@ -131,27 +132,44 @@ func readRequest(m micro.Request) (request, error) {
 }
 
 // requesterOf reads the header that the server adds to what comes through an
-// import. Its spelling matters: another one is the sender's own.
-func requesterOf(h nats.Header) (requester, error) {
+// import. Its spelling matters: another one is the sender's own. What the
+// server sends of its own accord is no request, though a client can have it
+// sent to any subject: the destination of a message's trace is one.
+func requesterOf(m micro.Request) (requester, error) {
 	var info struct {
 		Account string `json:"acc"`
+		Kind    string `json:"kind"`
 		User    string `json:"user"`
 		Server  string `json:"server"`
 		Client  uint64 `json:"id"`
 	}
-	values := h["Nats-Request-Info"]
+	values := nats.Header(m.Headers())["Nats-Request-Info"]
 	if len(values) != 1 || json.Unmarshal([]byte(values[0]), &info) != nil || info.Account != "APP" {
 		return requester{}, &registry.FieldError{Field: "account", Problem: "must be APP: programs ask the registry from there"}
 	}
+	if info.Kind != "Client" && info.Kind != "Leafnode" {
+		return requester{}, &registry.FieldError{Field: "connection", Problem: fmt.Sprintf("must be a program's, got %q", info.Kind)}
+	}
+	if m.Reply() != "" && !mayAnswer(m) {
+		return requester{}, &registry.FieldError{Field: "reply", Problem: "must be one that the server made"}
+	}
 	return requester{user: info.User, server: info.Server, client: info.Client}, nil
 }
+
+// importedReplies is what the server puts in place of the reply subject of a
+// request that comes through an import.
+const importedReplies = "_R_."
+
+// mayAnswer keeps Atlas from publishing in its own account, where it may do
+// everything, on a subject that the requester chose.
+func mayAnswer(m micro.Request) bool { return strings.HasPrefix(m.Reply(), importedReplies) }
 
 // respond sends an answer, or a problem with the headers of a micro service's
 // error. It does not use the request's own methods for that: they note the
 // error in the request, which its endpoint reads as soon as the handler has
 // returned, long before the answer is there.
 func (n *Node) respond(m micro.Request, body any, err error) {
-	if m.Reply() == "" {
+	if !mayAnswer(m) {
 		return
 	}
 	answer := &nats.Msg{Subject: m.Reply()}
@@ -264,12 +282,26 @@ func decodeFlagRequest(data []byte, m *protocol.FlagRequest) error {
 	if given.Flag != nil && given.Flag.Enabled == nil {
 		return &registry.FieldError{Field: "flag.enabled", Problem: "must be given, true or false"}
 	}
+	return decodeOverride(data, "flag", m)
+}
+
+// decodeOverride insists on a word about the override, be it null: a body that
+// says nothing of it was meant for somebody else, and would otherwise take the
+// override away.
+func decodeOverride(data []byte, field string, m any) error {
+	var given map[string]json.RawMessage
+	if err := registry.DecodeLenient(data, &given); err != nil {
+		return err
+	}
+	if _, ok := given[field]; !ok {
+		return &registry.FieldError{Field: field, Problem: "must be given, or null to take it away"}
+	}
 	return registry.DecodeLenient(data, m)
 }
 
 func (n *Node) handleWeight(ctx context.Context, r request) (any, error) {
 	var m protocol.WeightRequest
-	if err := registry.DecodeLenient(r.data, &m); err != nil {
+	if err := decodeOverride(r.data, "weight", &m); err != nil {
 		return nil, err
 	}
 	return setOverride(ctx, n, r.key, aspectWeight, m.Weight)
@@ -277,7 +309,7 @@ func (n *Node) handleWeight(ctx context.Context, r request) (any, error) {
 
 func (n *Node) handleDrain(ctx context.Context, r request) (any, error) {
 	var m protocol.DrainRequest
-	if err := registry.DecodeLenient(r.data, &m); err != nil {
+	if err := decodeOverride(r.data, "drain", &m); err != nil {
 		return nil, err
 	}
 	return setOverride(ctx, n, r.key, aspectDrain, m.Drain)

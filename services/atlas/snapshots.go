@@ -43,13 +43,30 @@ func (n *Node) serveReads(ctx context.Context, service micro.Service) error {
 	status := read(func(m micro.Request) {
 		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 		defer cancel()
-		s, err := n.Status(ctx)
+		s, err := n.statusFor(ctx, m)
 		n.respond(m, s, err)
 	})
-	if err := service.AddEndpoint("status", status, micro.WithEndpointSubject(protocol.StatusSubject)); err != nil {
+	if err := service.AddEndpoint("status", status, micro.WithEndpointSubject(protocol.StatusPattern)); err != nil {
 		return fmt.Errorf("serve status: %w", err)
 	}
 	return nil
+}
+
+// statusFor tells how the registry stands, and of realms no other than the one
+// that the subject names, because a program may be allowed to know of one only.
+func (n *Node) statusFor(ctx context.Context, m micro.Request) (protocol.StatusReply, error) {
+	if _, err := requesterOf(m); err != nil {
+		return protocol.StatusReply{}, err
+	}
+	in, ok := protocol.InterestOf(m.Subject())
+	if !ok {
+		return protocol.StatusReply{}, &registry.FieldError{Field: "subject", Problem: "must end in REALM"}
+	}
+	if err := checkInterest(in); err != nil {
+		return protocol.StatusReply{}, err
+	}
+	all, err := n.Status(ctx)
+	return all.Within(in.Realm), err
 }
 
 // Status tells how the registry stands. It may be called concurrently.
@@ -99,6 +116,9 @@ func realmStatus(t *registry.Table) protocol.RealmStatus {
 }
 
 func (n *Node) sendSnapshot(ctx context.Context, m micro.Request) {
+	if !mayAnswer(m) {
+		return
+	}
 	parts, err := n.snapshot(ctx, m)
 	if err != nil {
 		n.respond(m, nil, err)
@@ -114,7 +134,7 @@ func (n *Node) sendSnapshot(ctx context.Context, m micro.Request) {
 }
 
 func (n *Node) snapshot(ctx context.Context, m micro.Request) ([]protocol.Part, error) {
-	if _, err := requesterOf(nats.Header(m.Headers())); err != nil {
+	if _, err := requesterOf(m); err != nil {
 		return nil, err
 	}
 	in, ok := protocol.InterestOf(m.Subject())
