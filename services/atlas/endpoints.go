@@ -151,18 +151,24 @@ func requesterOf(m micro.Request) (requester, error) {
 		return requester{}, &registry.FieldError{Field: "connection", Problem: fmt.Sprintf("must be a program's, got %q", info.Kind)}
 	}
 	if m.Reply() != "" && !mayAnswer(m) {
-		return requester{}, &registry.FieldError{Field: "reply", Problem: "must be one that the server made"}
+		return requester{}, &registry.FieldError{Field: "reply", Problem: "must be an inbox"}
 	}
 	return requester{user: info.User, server: info.Server, client: info.Client}, nil
 }
 
-// importedReplies is what the server puts in place of the reply subject of a
-// request that comes through an import.
-const importedReplies = "_R_."
+const (
+	// importedReplies is what the server puts in place of the reply subject of
+	// a request that comes through an import.
+	importedReplies = "_R_."
+	// inboxes are where people with the control plane's credentials listen.
+	inboxes = "_INBOX"
+)
 
 // mayAnswer keeps Atlas from publishing in its own account, where it may do
 // everything, on a subject that the requester chose.
-func mayAnswer(m micro.Request) bool { return strings.HasPrefix(m.Reply(), importedReplies) }
+func mayAnswer(m micro.Request) bool {
+	return strings.HasPrefix(m.Reply(), importedReplies) || strings.HasPrefix(m.Reply(), inboxes)
+}
 
 // respond sends an answer, or a problem with the headers of a micro service's
 // error. It does not use the request's own methods for that: they note the
