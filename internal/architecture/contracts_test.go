@@ -30,7 +30,7 @@ func TestAsyncAPIHasEverySubject(t *testing.T) {
 		bus.FeedPrefix + ".{realm}.{service}.{type}",
 	}
 	verbs := []string{
-		protocol.Register, protocol.Heartbeat, protocol.Deregister,
+		protocol.Register, protocol.Heartbeat, protocol.Beat, protocol.Deregister,
 		protocol.Flag, protocol.Weight, protocol.Drain,
 	}
 	for _, verb := range verbs {

@@ -33,7 +33,7 @@ func (c *Client) Beat(k registry.Key, beat registry.Heartbeat) error {
 	if err != nil {
 		return fmt.Errorf("heartbeat %s: %w", k, err)
 	}
-	if err := c.conn.NATS().Publish(protocol.Subject(protocol.Heartbeat, k), data); err != nil {
+	if err := c.conn.NATS().Publish(protocol.Subject(protocol.Beat, k), data); err != nil {
 		return fmt.Errorf("heartbeat %s: %w", k, unavailable(err))
 	}
 	return nil

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-
-	"fairlead.dev/registry"
 )
 
 // connID names one connection to the bus: the server's name and its id there.
@@ -17,34 +15,46 @@ type connID struct {
 	client uint64
 }
 
+// A connection is one that instances speak through.
+type connection struct {
+	id     connID
+	leases map[*lease]struct{}
+}
+
 // connections tells which instances speak through which connection. The zero
 // value is empty.
-type connections struct {
-	keys map[connID]map[registry.Key]bool
-	of   map[registry.Key]connID
-}
+type connections map[connID]*connection
 
-func (c *connections) add(k registry.Key, id connID) {
-	if id.client == 0 || c.of[k] == id {
+// add notes that an instance speaks through a connection, and through no other.
+func (c connections) add(l *lease, id connID) {
+	if id.client == 0 || l.speaksThrough(id) {
 		return
 	}
-	c.remove(k)
-	if c.keys == nil {
-		c.keys, c.of = map[connID]map[registry.Key]bool{}, map[registry.Key]connID{}
+	c.remove(l)
+	conn := c[id]
+	if conn == nil {
+		conn = &connection{id: id, leases: map[*lease]struct{}{}}
+		c[id] = conn
 	}
-	if c.keys[id] == nil {
-		c.keys[id] = map[registry.Key]bool{}
-	}
-	c.keys[id][k], c.of[k] = true, id
+	conn.leases[l] = struct{}{}
+	l.conn.Store(conn)
 }
 
-func (c *connections) remove(k registry.Key) {
-	id := c.of[k]
-	delete(c.of, k)
-	delete(c.keys[id], k)
-	if len(c.keys[id]) == 0 {
-		delete(c.keys, id)
+func (c connections) remove(l *lease) {
+	conn := l.conn.Swap(nil)
+	if conn == nil {
+		return
 	}
+	delete(conn.leases, l)
+	if len(conn.leases) == 0 {
+		delete(c, conn.id)
+	}
+}
+
+// speaksThrough may be called by anybody.
+func (l *lease) speaksThrough(id connID) bool {
+	conn := l.conn.Load()
+	return conn != nil && conn.id == id
 }
 
 // watchConnections has the instances of a connection that closes probed at
@@ -73,11 +83,13 @@ func (n *Node) watchConnections(ctx context.Context) error {
 }
 
 func (s *state) connectionClosed(ctx context.Context, id connID) {
-	for k := range s.conns.keys[id] {
-		if l := s.leases[k]; l != nil {
-			l.secondLooks = len(secondLooks)
-			s.probe(ctx, l)
-		}
+	conn := s.conns[id]
+	if conn == nil {
+		return
+	}
+	for l := range conn.leases {
+		l.secondLooks = int8(len(secondLooks))
+		s.probe(ctx, l)
 	}
 }
 
@@ -92,7 +104,7 @@ func (s *state) lookAgain(ctx context.Context, l *lease) {
 		return
 	}
 	l.secondLooks--
-	after, seen := secondLooks[l.secondLooks], l.seen
+	after, seen := secondLooks[l.secondLooks], l.seen()
 	s.node.work.Go(func() {
 		pause := time.NewTimer(after)
 		defer pause.Stop()
@@ -102,7 +114,7 @@ func (s *state) lookAgain(ctx context.Context, l *lease) {
 			return
 		}
 		s.node.tell(ctx, func(s *state) {
-			if s.leases[l.key] == l && l.seen.Equal(seen) {
+			if s.holds(l) && l.seen() == seen {
 				s.probe(ctx, l)
 			}
 		})

@@ -50,15 +50,13 @@ func (n *Node) serve(ctx, starting context.Context) error {
 	n.closer = append(n.closer, func() { _ = service.Stop() })
 	room, beats := semaphore.NewWeighted(requestsAtOnce), semaphore.NewWeighted(requestsAtOnce)
 	for verb, handle := range n.handlers() {
-		opts, waits := []micro.EndpointOpt{micro.WithEndpointSubject(protocol.Pattern(verb))}, room
-		if verb == protocol.Heartbeat {
-			// Every node hears every heartbeat: each keeps leases of its own.
-			// They do not wait behind requests that wait for the disk.
-			opts, waits = append(opts, micro.WithEndpointQueueGroupDisabled()), beats
-		}
-		if err := service.AddEndpoint(verb, n.answer(ctx, waits, verb, handle), opts...); err != nil {
+		if err := service.AddEndpoint(verb, n.answer(ctx, room, verb, handle), micro.WithEndpointSubject(protocol.Pattern(verb))); err != nil {
 			return fmt.Errorf("serve %s: %w", verb, err)
 		}
+	}
+	// They do not wait behind requests that wait for the disk.
+	if err := n.serveHeartbeats(ctx, service, beats); err != nil {
+		return err
 	}
 	if err := n.serveReads(ctx, service); err != nil {
 		return err
@@ -72,7 +70,6 @@ func (n *Node) serve(ctx, starting context.Context) error {
 func (n *Node) handlers() map[string]handler {
 	return map[string]handler{
 		protocol.Register:   n.handleRegister,
-		protocol.Heartbeat:  n.handleHeartbeat,
 		protocol.Deregister: n.handleDeregister,
 		protocol.Flag:       n.handleFlag,
 		protocol.Weight:     n.handleWeight,
@@ -239,20 +236,6 @@ func checkRegister(req protocol.RegisterRequest) error {
 		errs.Add(registry.ValidateName("via", req.Via))
 	}
 	return errs.Err()
-}
-
-func (n *Node) handleHeartbeat(ctx context.Context, r request) (any, error) {
-	var m protocol.HeartbeatMessage
-	if err := registry.DecodeLenient(r.data, &m); err != nil {
-		return nil, err
-	}
-	if m.Status == "" {
-		m.Status = registry.Passing
-	}
-	if err := registry.ValidateReported(m.Status); err != nil {
-		return nil, err
-	}
-	return struct{}{}, n.heartbeat(ctx, r.key, m, r.who)
 }
 
 func (n *Node) handleDeregister(ctx context.Context, r request) (any, error) {

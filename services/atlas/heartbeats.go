@@ -1,26 +1,24 @@
 package atlas
 
 import (
-	"context"
 	"encoding/json"
+	"sync"
 	"time"
-
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"fairlead.dev/bus/provision"
 	"fairlead.dev/registry"
-	"fairlead.dev/registry/protocol"
 )
 
-// heartbeatsAtOnce bounds what one round writes; the rest waits for the next.
-// The bucket is for people to look at, so it may lag.
-const heartbeatsAtOnce = 2000
+// samplesMost bounds what one round writes to the heartbeats bucket, which is
+// for people to look at. A realm of more instances is sampled: who beats first
+// after a round is in the next one, and periods are jittered.
+const samplesMost = 2000
 
-// A beat is the last heartbeat of an instance that was not yet stored.
-type beat struct {
-	message protocol.HeartbeatMessage
-	at      time.Time
+// samples are the instances whose last heartbeat is to be stored. Its methods
+// may be called concurrently; the zero value is ready.
+type samples struct {
+	mu     sync.Mutex
+	leases []*lease
 }
 
 // A storedBeat is the value in the heartbeats bucket. The token stays out.
@@ -32,22 +30,44 @@ type storedBeat struct {
 	At          time.Time       `json:"at"`
 }
 
-// storeHeartbeats writes the last heartbeats to their bucket, without waiting.
-func (s *state) storeHeartbeats(ctx context.Context, now time.Time) {
-	n := 0
-	for k, b := range s.beats {
-		if n++; n > heartbeatsAtOnce {
-			return
-		}
-		delete(s.beats, k)
-		data, _ := json.Marshal(storedBeat{
-			Status: b.message.Status, InFlight: b.message.InFlight, Load: b.message.Load,
-			Incarnation: b.message.Incarnation, At: b.at.UTC(),
-		})
-		m := &nats.Msg{Subject: "$KV." + provision.HeartbeatsBucket + "." + k.Dotted(), Data: data}
-		if _, err := s.node.store.js.PublishMsgAsync(m, jetstream.WithStallWait(time.Millisecond)); err != nil {
-			s.node.log.DebugContext(ctx, "heartbeat not stored", "instance", k.String(), "error", err)
-			return
+// add notes that an instance was heard, if there is room in this round.
+func (s *samples) add(l *lease) {
+	if l.sampled.Load() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.leases) < samplesMost {
+		l.sampled.Store(true)
+		s.leases = append(s.leases, l)
+	}
+}
+
+func (s *samples) take() []*lease {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	taken := s.leases
+	s.leases = nil
+	return taken
+}
+
+// store publishes the last heartbeats of a round. Nobody waits for the bucket,
+// and what it does not take is not missed.
+func (s *samples) store(n *Node, at time.Time) {
+	now := n.moment(at)
+	for _, l := range s.take() {
+		l.sampled.Store(false)
+		data, _ := json.Marshal(l.sample(at.Add(l.seen().since(now))))
+		if err := n.nc.Publish(heartbeatSubject+l.key.Dotted(), data); err != nil {
+			n.log.Debug("heartbeat not stored", "instance", l.key.String(), "error", err)
 		}
 	}
+}
+
+const heartbeatSubject = "$KV." + provision.HeartbeatsBucket + "."
+
+func (l *lease) sample(at time.Time) storedBeat {
+	r := l.record.Load()
+	inFlight, load := l.lastLoad()
+	return storedBeat{Status: r.Atlas.Status, InFlight: inFlight, Load: load, Incarnation: r.Atlas.Incarnation, At: at.UTC()}
 }

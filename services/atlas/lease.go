@@ -1,6 +1,8 @@
 package atlas
 
 import (
+	"math"
+	"sync/atomic"
 	"time"
 
 	"fairlead.dev/registry"
@@ -19,20 +21,50 @@ var DefaultTerms = Terms{Every: 2 * time.Second, TTL: 6 * time.Second}
 // heartbeats and a quarter are overdue then.
 func (t Terms) late() time.Duration { return t.Every*2 + t.Every/4 }
 
+// A moment is a time of a node's own clock: nanoseconds since it began. It is
+// monotonic, so that nobody is judged by a wall clock that was set.
+type moment int64
+
+func (m moment) add(d time.Duration) moment        { return m + moment(d) }
+func (m moment) since(e moment) time.Duration      { return time.Duration(m - e) }
+func (n *Node) moment(at time.Time) moment         { return moment(at.Sub(n.began)) }
+func (n *Node) momentNow() moment                  { return n.moment(time.Now()) }
+func (l *lease) seen() moment                      { return moment(l.heard.Load()) }
+func (l *lease) holds(at moment, terms Terms) bool { return at < l.seen().add(terms.TTL) }
+
 // A lease is what this node knows of one incarnation's signs of life. It is
-// in memory only.
+// in memory only. What is atomic, heartbeats use without asking the owner of
+// the state; the rest is the owner's.
 type lease struct {
-	key         registry.Key
-	incarnation string
-	// seen is the last heartbeat, or when this node began to watch; alive is
-	// the last sign of life of any kind, a probe's answer too.
-	seen, alive time.Time
-	probing     bool
+	key registry.Key
+	// record is the registration as it is now. Records do not change.
+	record atomic.Pointer[record]
+	// heard is the moment of the last heartbeat, or when this node began to
+	// watch.
+	heard atomic.Int64
+	// conn is the connection whose closing says something of the instance.
+	conn atomic.Pointer[connection]
+	// load and sampled serve the bucket that people look at.
+	load    atomic.Uint64
+	sampled atomic.Bool
+
+	probing bool
 	// secondLooks is how often it is still to be probed because its
 	// connection closed.
-	secondLooks int
-	// due is the wheel's slot that holds the lease now.
-	due time.Time
+	secondLooks int8
+	// alive is the last sign of life of any kind, a probe's answer too.
+	alive moment
+}
+
+// noteLoad remembers what a heartbeat says of requests in flight and of load,
+// in one word.
+func (l *lease) noteLoad(inFlight int, load float64) {
+	l.load.Store(uint64(uint32(inFlight))<<32 | uint64(math.Float32bits(float32(load))))
+}
+
+func (l *lease) lastLoad() (inFlight int, load float64) {
+	word := l.load.Load()
+	return int(int32(word >> 32)), float64(math.Float32frombits(uint32(word)))
 }
 
 // An outcome is what a probe found.
@@ -92,13 +124,13 @@ func judge(found outcome, leaseOver bool) verdict {
 // nextCheck returns when a lease has to be looked at again: when its
 // heartbeats are late, when it ends, and from then on at every heartbeat's
 // pace for as long as only probes keep it listed.
-func nextCheck(l *lease, terms Terms, now time.Time) time.Time {
-	lateAt, endAt := l.seen.Add(terms.late()), l.seen.Add(terms.TTL)
+func nextCheck(seen moment, terms Terms, now moment) moment {
+	lateAt, endAt := seen.add(terms.late()), seen.add(terms.TTL)
 	switch {
-	case now.Before(lateAt):
+	case now < lateAt:
 		return lateAt
-	case now.Before(endAt):
+	case now < endAt:
 		return endAt
 	}
-	return now.Add(terms.Every)
+	return now.add(terms.Every)
 }

@@ -30,8 +30,7 @@ func TestJudgement(t *testing.T) {
 }
 
 func TestNextCheck(t *testing.T) {
-	seen := time.Unix(1000, 0)
-	l := &lease{seen: seen}
+	const seen = moment(1000 * time.Second)
 	cases := []struct{ now, want time.Duration }{
 		{0, 4500 * time.Millisecond},
 		{4499 * time.Millisecond, 4500 * time.Millisecond},
@@ -40,24 +39,22 @@ func TestNextCheck(t *testing.T) {
 		{time.Hour, time.Hour + 2*time.Second},
 	}
 	for _, c := range cases {
-		if got := nextCheck(l, DefaultTerms, seen.Add(c.now)).Sub(seen); got != c.want {
+		if got := nextCheck(seen, DefaultTerms, seen.add(c.now)).since(seen); got != c.want {
 			t.Errorf("at %v: %v, want %v", c.now, got, c.want)
 		}
 	}
 }
 
 func TestTheWheelBringsUpWhatIsDue(t *testing.T) {
-	start := time.Unix(1000, 0)
+	const start = moment(1000 * time.Second)
 	w := newWheel(start)
 	dues := map[string]time.Duration{"soon": 0, "one": time.Second, "late": 24 * time.Second, "beyond": time.Hour}
 	for name, d := range dues {
-		w.add(&lease{key: registry.Key{Instance: name}}, start.Add(d))
+		w.add(&lease{key: registry.Key{Instance: name}}, start.add(d))
 	}
 	came := map[string]time.Duration{}
 	for at := time.Duration(0); at <= 30*time.Second; at += 70 * time.Millisecond {
-		for _, l := range w.advance(start.Add(at)) {
-			came[l.key.Instance] = at
-		}
+		w.advance(start.add(at), func(l *lease) { came[l.key.Instance] = at })
 	}
 	for name, due := range dues {
 		at, ok := came[name]
@@ -72,32 +69,44 @@ func TestTheWheelBringsUpWhatIsDue(t *testing.T) {
 }
 
 func TestTheWheelSurvivesAPause(t *testing.T) {
-	start := time.Unix(1000, 0)
-	w := newWheel(start)
-	w.add(&lease{}, start.Add(5*time.Second))
-	if got := len(w.advance(start.Add(time.Hour))); got != 1 {
-		t.Errorf("%d leases after an hour's pause", got)
+	const start = moment(1000 * time.Second)
+	w, came := newWheel(start), 0
+	count := func(*lease) { came++ }
+	w.add(&lease{}, start.add(5*time.Second))
+	if w.advance(start.add(time.Hour), count); came != 1 {
+		t.Errorf("%d leases after an hour's pause", came)
 	}
-	w.add(&lease{}, start.Add(time.Hour+time.Second))
-	if got := len(w.advance(start.Add(time.Hour + 2*time.Second))); got != 1 {
-		t.Errorf("%d leases afterwards", got)
+	w.add(&lease{}, start.add(time.Hour+time.Second))
+	if w.advance(start.add(time.Hour+2*time.Second), count); came != 2 {
+		t.Errorf("%d leases afterwards", came-1)
+	}
+}
+
+func TestALeaseMayBePutBackWhileTheWheelTurns(t *testing.T) {
+	w, came := newWheel(0), 0
+	w.add(&lease{}, 0)
+	for at := moment(0); at < moment(time.Minute); at = at.add(wheelStep) {
+		w.advance(at, func(l *lease) { came++; w.add(l, at.add(time.Second)) })
+	}
+	if came < 50 || came > 60 {
+		t.Errorf("came %d times in a minute, want once a second", came)
 	}
 }
 
 func TestConnectionsFollowTheirInstances(t *testing.T) {
-	var c connections
-	a, b := registry.Key{Instance: "a"}, registry.Key{Instance: "b"}
+	c := connections{}
+	a, b := &lease{}, &lease{}
 	first, second := connID{"s", 1}, connID{"s", 2}
 	c.add(a, first)
 	c.add(b, first)
 	c.add(a, second)
 	c.add(b, connID{})
-	if !c.keys[first][b] || c.keys[first][a] || !c.keys[second][a] {
-		t.Errorf("%+v", c.keys)
+	if len(c[first].leases) != 1 || !b.speaksThrough(first) || !a.speaksThrough(second) || a.speaksThrough(first) {
+		t.Errorf("%+v", c)
 	}
 	c.remove(a)
 	c.remove(b)
-	if len(c.keys) != 0 || len(c.of) != 0 {
+	if len(c) != 0 || b.speaksThrough(first) {
 		t.Errorf("left over: %+v", c)
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 // adoptLeases gives every listed instance a full lease: a node that starts has
 // not heard what they said meanwhile.
-func (s *state) adoptLeases(now time.Time) {
+func (s *state) adoptLeases(now moment) {
 	for k, slot := range s.model.slots {
 		if slot.record != nil {
 			s.startLease(k, slot.record, now)
@@ -31,20 +31,19 @@ func (s *state) adoptExpiries() {
 }
 
 // keepLease follows the registration that an entry made, changed or ended.
-func (s *state) keepLease(t transition, now time.Time) {
+func (s *state) keepLease(t transition, now moment) {
 	if t.aspect != aspectRecord || t.entry.key == epochKey || t.problem != "" {
 		return
 	}
-	r := t.recordAfter
-	if r == nil {
-		delete(s.leases, t.key)
-		delete(s.beats, t.key)
-		s.conns.remove(t.key)
-		return
-	}
-	l := s.leases[t.key]
-	if l == nil || l.incarnation != r.Atlas.Incarnation || registeredAnew(t) {
+	r, l := t.recordAfter, s.leases.of[t.key]
+	switch {
+	case r == nil && l != nil:
+		s.endLease(l)
+	case r == nil:
+	case l == nil || l.record.Load().Atlas.Incarnation != r.Atlas.Incarnation || registeredAnew(t):
 		s.startLease(t.key, r, now)
+	default:
+		l.record.Store(r)
 	}
 }
 
@@ -52,22 +51,36 @@ func registeredAnew(t transition) bool {
 	return t.recordBefore == nil || !t.recordBefore.Atlas.RegisteredAt.Equal(t.recordAfter.Atlas.RegisteredAt)
 }
 
-func (s *state) startLease(k registry.Key, r *record, now time.Time) {
-	l := &lease{key: k, incarnation: r.Atlas.Incarnation, seen: now, alive: now}
-	s.leases[k] = l
-	s.wheel.add(l, nextCheck(l, s.node.opts.Terms, now))
+func (s *state) startLease(k registry.Key, r *record, now moment) {
+	if old := s.leases.of[k]; old != nil {
+		s.conns.remove(old)
+	}
+	l := &lease{key: k, alive: now}
+	l.record.Store(r)
+	l.heard.Store(int64(now))
+	s.leases.put(l)
+	s.wheel.add(l, nextCheck(now, s.node.opts.Terms, now))
 	if r.Atlas.Via == "" {
-		s.conns.add(k, connID{r.Atlas.Server, r.Atlas.Client})
+		s.conns.add(l, connID{r.Atlas.Server, r.Atlas.Client})
 	}
 }
 
+func (s *state) endLease(l *lease) {
+	s.leases.remove(l.key)
+	s.conns.remove(l)
+}
+
+// holds tells whether a lease is still the one of its instance.
+func (s *state) holds(l *lease) bool { return s.leases.of[l.key] == l }
+
 // check looks at a lease that the wheel brought up.
-func (s *state) check(ctx context.Context, l *lease, now time.Time) {
-	if s.leases[l.key] != l {
+func (s *state) check(ctx context.Context, l *lease, now moment) {
+	if !s.holds(l) {
 		return
 	}
-	s.wheel.add(l, nextCheck(l, s.node.opts.Terms, now))
-	if now.Sub(l.seen) >= s.node.opts.Terms.late() {
+	seen := l.seen()
+	s.wheel.add(l, nextCheck(seen, s.node.opts.Terms, now))
+	if now.since(seen) >= s.node.opts.Terms.late() {
 		s.probe(ctx, l)
 	}
 }
@@ -79,7 +92,7 @@ func (s *state) probe(ctx context.Context, l *lease) {
 		return
 	}
 	l.probing = true
-	r, asked := slot.record, l.seen
+	r, asked := slot.record, l.seen()
 	s.node.work.Go(func() {
 		found, detail := s.node.prober.probe(ctx, l.key, r)
 		s.node.tell(ctx, func(s *state) { s.probed(ctx, l, r, asked, found, detail) })
@@ -88,14 +101,14 @@ func (s *state) probe(ctx context.Context, l *lease) {
 
 // probed judges. Whatever happened to the registration or its heartbeats since
 // the probe began is newer than its result.
-func (s *state) probed(ctx context.Context, l *lease, r *record, asked time.Time, found outcome, detail string) {
+func (s *state) probed(ctx context.Context, l *lease, r *record, asked moment, found outcome, detail string) {
 	l.probing = false
-	now := time.Now()
+	now := s.node.momentNow()
 	slot := s.model.slots[l.key]
-	if s.leases[l.key] != l || l.seen != asked || slot.record != r {
+	if !s.holds(l) || l.seen() != asked || slot.record != r {
 		return
 	}
-	over := now.Sub(l.seen) >= s.node.opts.Terms.TTL && !now.Before(s.grace)
+	over := !l.holds(now, s.node.opts.Terms) && now >= s.grace
 	if found == itself || found == anonymous || found == unwell {
 		l.alive = now
 	}
@@ -103,22 +116,24 @@ func (s *state) probed(ctx context.Context, l *lease, r *record, asked time.Time
 	if detail != "" {
 		cause += ": " + detail
 	}
-	switch v := s.stretched(judge(found, over), r, now); {
+	switch v := s.stretched(judge(found, over), l, now); {
 	case v == evict:
 		s.evict(ctx, l.key, slot.seqs[aspectRecord], "probe: "+cause)
 	case v == suspect && found == unwell:
-		s.revise(ctx, l.key, l.incarnation, criticalFor(cause))
+		s.revise(ctx, l.key, r.Atlas.Incarnation, criticalFor(cause))
 	case v == suspect:
-		s.revise(ctx, l.key, l.incarnation, suspectFor(cause, now))
+		s.revise(ctx, l.key, r.Atlas.Incarnation, suspectFor(cause, time.Now()))
 	case found == itself && r.Atlas.Suspect:
-		s.revise(ctx, l.key, l.incarnation, trusted)
+		s.revise(ctx, l.key, r.Atlas.Incarnation, trusted)
 	}
 	s.lookAgain(ctx, l)
 }
 
-// stretched ends a suspicion that has gone on for too long.
-func (s *state) stretched(v verdict, r *record, now time.Time) verdict {
-	if v == suspect && r.Atlas.Suspect && now.Sub(r.Atlas.SuspectSince) > s.node.opts.MaxSuspect {
+// stretched ends a suspicion that has gone on for too long. It goes by this
+// node's own clock, so a restart begins anew: a wall clock that was set must
+// not end it.
+func (s *state) stretched(v verdict, l *lease, now moment) verdict {
+	if v == suspect && now.since(l.seen()) > s.node.opts.MaxSuspect {
 		return evict
 	}
 	return v

@@ -71,6 +71,10 @@ type Node struct {
 	events      *eventLog
 	packed      snapshotCache
 	meters      meters
+	// began is the zero of this node's own clock, see moment.
+	began   time.Time
+	leases  *leaseIndex
+	samples samples
 
 	entries  chan entry
 	commands chan func(*state)
@@ -99,6 +103,8 @@ func Start(ctx context.Context, opts Options) (*Node, error) {
 		entries:  make(chan entry, 1024),
 		commands: make(chan func(*state), 256),
 		stopped:  make(chan struct{}),
+		began:    time.Now(),
+		leases:   newLeaseIndex(),
 	}
 	if err := n.start(ctx); err != nil {
 		n.stop()
@@ -165,7 +171,7 @@ func (n *Node) load(ctx context.Context) (*state, error) {
 	}
 	s.model.finish()
 	s.created = pos.created
-	s.adoptLeases(time.Now())
+	s.adoptLeases(n.momentNow())
 	n.log.Info("registry loaded", "epoch", s.model.epoch, "revision", s.model.seq, "quarantined", len(s.model.quarantined))
 	return s, nil
 }

@@ -53,6 +53,8 @@ type requester struct {
 	client uint64
 }
 
+func (r requester) connection() connID { return connID{r.server, r.client} }
+
 func (r requester) String() string {
 	return fmt.Sprintf("user %s, connection %d of %s", r.user, r.client, r.server)
 }
@@ -113,7 +115,7 @@ func (n *Node) mayTake(ctx context.Context, k registry.Key, st standing, r regis
 func (n *Node) heartbeat(ctx context.Context, k registry.Key, m protocol.HeartbeatMessage, who requester) error {
 	var change revision
 	var refusal error
-	if err := n.ask(ctx, func(s *state) { change, refusal = s.beat(k, m, who, time.Now()) }); err != nil {
+	if err := n.ask(ctx, func(s *state) { change, refusal = s.beat(k, m, who, n.momentNow()) }); err != nil {
 		return err
 	}
 	if refusal != nil || change == nil {
@@ -124,7 +126,7 @@ func (n *Node) heartbeat(ctx context.Context, k registry.Key, m protocol.Heartbe
 
 // beat renews the lease and returns the change of the record that the
 // heartbeat asks for, if any.
-func (s *state) beat(k registry.Key, m protocol.HeartbeatMessage, who requester, now time.Time) (revision, error) {
+func (s *state) beat(k registry.Key, m protocol.HeartbeatMessage, who requester, now moment) (revision, error) {
 	slot := s.model.slots[k]
 	if slot == nil || slot.record == nil {
 		return nil, fmt.Errorf("%s: %w", k, registry.ErrUnknown)
@@ -132,14 +134,16 @@ func (s *state) beat(k registry.Key, m protocol.HeartbeatMessage, who requester,
 	if err := slot.record.speaksFor(k, m.Incarnation, m.Token); err != nil {
 		return nil, err
 	}
-	l := s.leases[k]
+	l := s.leases.of[k]
 	if l == nil {
 		return nil, fmt.Errorf("%s: %w", k, registry.ErrUnknown)
 	}
-	l.seen, l.alive = now, now
-	s.beats[k] = beat{message: m, at: now}
+	s.node.heard(l, m, now)
 	if slot.record.Atlas.Via == "" && who.client != 0 {
-		s.conns.add(k, connID{who.server, who.client})
+		s.conns.add(l, who.connection())
+	}
+	if who.client == 0 && slot.record.Atlas.Status == registry.Draining {
+		return nil, nil // what is not answered may come late, and leaving is for good
 	}
 	change := reported(m.Status)
 	if !change(slot.record.clone()) {
@@ -153,7 +157,7 @@ func (r *record) speaksFor(k registry.Key, incarnation, token string) error {
 	if r.Atlas.Incarnation != incarnation {
 		return fmt.Errorf("%s: %w: incarnation %q is registered, not %q", k, registry.ErrStale, r.Atlas.Incarnation, incarnation)
 	}
-	if r.Atlas.TokenHash != hashToken(token) {
+	if !r.knows(token) {
 		return fmt.Errorf("%s: %w: the token is not the lease's", k, registry.ErrStale)
 	}
 	return nil

@@ -81,7 +81,7 @@ func (s *state) status(now time.Time) protocol.StatusReply {
 		Revision:    registry.Revision{Epoch: s.model.epoch, Sequence: s.model.seq},
 		Quarantined: map[string]string{},
 		Realms:      map[string]protocol.RealmStatus{},
-		Settling:    now.Before(s.grace),
+		Settling:    s.node.moment(now) < s.grace,
 	}
 	for k, v := range s.model.quarantined {
 		r.Quarantined[k] = v

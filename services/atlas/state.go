@@ -2,7 +2,6 @@ package atlas
 
 import (
 	"context"
-	"maps"
 	"time"
 
 	"fairlead.dev/registry"
@@ -15,18 +14,17 @@ type state struct {
 	model   *model
 	created time.Time
 
-	leases map[registry.Key]*lease
+	leases *leaseIndex
 	wheel  *wheel
 	conns  connections
 	// grace ends when this node may judge: a node that starts or wakes has
 	// not heard what was said meanwhile.
-	grace    time.Time
-	lastTick time.Time
+	grace    moment
+	lastTick moment
 
 	waiters   []waiter
 	fanout    *fanout
 	expiring  map[registry.Key]time.Time
-	beats     map[registry.Key]beat
 	published time.Time
 	// reloading holds back entries while the bucket is replayed anew.
 	reloading bool
@@ -42,14 +40,13 @@ type waiter struct {
 }
 
 func newState(n *Node) *state {
-	now := time.Now()
+	now := n.momentNow()
 	return &state{
 		node: n, model: newModel(),
-		leases: map[registry.Key]*lease{}, wheel: newWheel(now),
-		grace: now.Add(n.opts.Terms.TTL), lastTick: now,
+		leases: n.leases, wheel: newWheel(now), conns: connections{},
+		grace: now.add(n.opts.Terms.TTL), lastTick: now,
 		fanout:   newFanout(n.nc, n.log),
 		expiring: map[registry.Key]time.Time{},
-		beats:    map[registry.Key]beat{},
 	}
 }
 
@@ -103,7 +100,7 @@ func (s *state) take(ctx context.Context, t transition, now time.Time) {
 		s.fanout.add(s.model.epoch, t, now)
 	}
 	s.node.events.announce(s.model.epoch, t)
-	s.keepLease(t, now)
+	s.keepLease(t, s.node.moment(now))
 	s.keepExpiry(t)
 	s.release()
 }
@@ -137,35 +134,39 @@ func (s *state) standing(k registry.Key, now time.Time) standing {
 			st.set[a] = isRubbish || slot.has(a)
 		}
 	}
-	if l := s.leases[k]; l != nil {
-		st.held = now.Before(l.seen.Add(s.node.opts.Terms.TTL))
+	if l := s.leases.of[k]; l != nil {
+		st.held = l.holds(s.node.moment(now), s.node.opts.Terms)
 	}
 	return st
 }
 
-// tick is what happens by itself. A tick that comes much too late means that
-// this process did not run, so nobody is judged for what it did not hear.
-func (s *state) tick(ctx context.Context, now time.Time) {
-	if now.Sub(s.lastTick) > 10*wheelStep {
-		s.node.log.Warn("this node was not running, leases start anew", "seconds", now.Sub(s.lastTick).Seconds())
-		s.renewAll(now)
-	}
-	s.lastTick = now
-	for _, l := range s.wheel.advance(now) {
-		s.check(ctx, l, now)
-	}
-	s.endExpired(ctx, now)
-	if now.Sub(s.published) >= s.node.opts.DigestEvery {
-		s.published = now
+// tick is what happens by itself.
+func (s *state) tick(ctx context.Context, at time.Time) {
+	now := s.node.moment(at)
+	s.noticePause(now)
+	s.wheel.advance(now, func(l *lease) { s.check(ctx, l, now) })
+	s.endExpired(ctx, at)
+	if at.Sub(s.published) >= s.node.opts.DigestEvery {
+		s.published = at
 		s.publishDigests()
-		s.storeHeartbeats(ctx, now)
+		s.node.samples.store(s.node, at)
 	}
 }
 
-func (s *state) renewAll(now time.Time) {
-	s.grace = now.Add(s.node.opts.Terms.TTL)
-	for _, l := range s.leases {
-		l.seen = now
+// noticePause looks whether this process did not run for a while: then nobody
+// is judged for what it did not hear.
+func (s *state) noticePause(now moment) {
+	if paused := now.since(s.lastTick); paused > 10*wheelStep {
+		s.node.log.Warn("this node was not running, leases start anew", "seconds", paused.Seconds())
+		s.renewAll(now)
+	}
+	s.lastTick = now
+}
+
+func (s *state) renewAll(now moment) {
+	s.grace = now.add(s.node.opts.Terms.TTL)
+	for _, l := range s.leases.of {
+		l.heard.Store(int64(now))
 	}
 }
 
@@ -238,12 +239,9 @@ func (s *state) abandonWaiters() {
 
 // forgetGone drops the leases of instances that a fresh model does not list.
 func (s *state) forgetGone() {
-	maps.DeleteFunc(s.leases, func(k registry.Key, l *lease) bool {
-		slot := s.model.slots[k]
-		gone := slot == nil || slot.record == nil
-		if gone {
-			s.conns.remove(k)
+	for k, l := range s.leases.of {
+		if slot := s.model.slots[k]; slot == nil || slot.record == nil {
+			s.endLease(l)
 		}
-		return gone
-	})
+	}
 }

@@ -1,0 +1,122 @@
+package atlas
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+	"golang.org/x/sync/semaphore"
+
+	"fairlead.dev/registry"
+	"fairlead.dev/registry/protocol"
+)
+
+// Most heartbeats change nothing but when an instance was last heard. They
+// take a short way, in the goroutine that delivers them: one lookup and one
+// assignment. All others go the way of requests.
+
+// serveHeartbeats hears both kinds of heartbeat. Every node hears each of
+// them, because each keeps leases of its own.
+func (n *Node) serveHeartbeats(ctx context.Context, service micro.Service, room *semaphore.Weighted) error {
+	err := service.AddEndpoint(protocol.Heartbeat, n.answerHeartbeat(ctx, room),
+		micro.WithEndpointSubject(protocol.Pattern(protocol.Heartbeat)), micro.WithEndpointQueueGroupDisabled())
+	if err != nil {
+		return fmt.Errorf("serve %s: %w", protocol.Heartbeat, err)
+	}
+	sub, err := n.nc.Subscribe(protocol.Pattern(protocol.Beat), func(m *nats.Msg) { n.hearBeat(ctx, m, room) })
+	if err != nil {
+		return fmt.Errorf("hear heartbeats: %w", err)
+	}
+	n.closer = append(n.closer, func() { _ = sub.Unsubscribe() })
+	return nil
+}
+
+// answerHeartbeat answers heartbeats that are requests, or that programs of an
+// earlier version publish there.
+func (n *Node) answerHeartbeat(ctx context.Context, room *semaphore.Weighted) micro.Handler {
+	elaborate := n.answer(ctx, room, protocol.Heartbeat, n.handleHeartbeat)
+	return micro.HandlerFunc(func(m micro.Request) {
+		who, err := requesterOf(nats.Header(m.Headers()))
+		if err != nil || !n.renew(m.Subject(), m.Data(), who) {
+			elaborate.Handle(m)
+			return
+		}
+		n.meters.counted(ctx, protocol.Heartbeat, "ok")
+		n.respond(m, struct{}{}, nil)
+	})
+}
+
+// hearBeat takes a heartbeat that wants no answer. There is no telling who
+// sent it; the lease's token proves that it may.
+func (n *Node) hearBeat(ctx context.Context, m *nats.Msg, room *semaphore.Weighted) {
+	if n.renew(m.Subject, m.Data, requester{}) || !room.TryAcquire(1) {
+		return // without room the next one will do
+	}
+	n.work.Go(func() {
+		defer room.Release(1)
+		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+		defer cancel()
+		n.takeBeat(ctx, m)
+	})
+}
+
+func (n *Node) takeBeat(ctx context.Context, m *nats.Msg) {
+	k, ok := protocol.KeyOf(m.Subject)
+	if !ok || k.Validate() != nil || len(m.Data) > registry.MaxRegistrationBytes {
+		return
+	}
+	_, err := n.handleHeartbeat(ctx, request{key: k, data: m.Data})
+	n.meters.counted(ctx, protocol.Beat, codeOf(err))
+}
+
+// renew keeps a lease if the heartbeat is of its life and says nothing new.
+// The zero requester stands for one that is not known.
+func (n *Node) renew(subject string, data []byte, who requester) bool {
+	k, ok := protocol.KeyOf(subject)
+	if !ok {
+		return false
+	}
+	l := n.leases.find(k)
+	if l == nil {
+		return false
+	}
+	var m protocol.HeartbeatMessage
+	if json.Unmarshal(data, &m) != nil {
+		return false
+	}
+	r := l.record.Load()
+	if r.Atlas.Incarnation != m.Incarnation || !r.knows(m.Token) {
+		return false
+	}
+	// Whoever knows the token lives, whatever else there is to say.
+	n.heard(l, m, n.momentNow())
+	return r.says(m.Status) && (who.client == 0 || r.Atlas.Via != "" || l.speaksThrough(who.connection()))
+}
+
+// heard notes a heartbeat that proved to be of the lease's life.
+func (n *Node) heard(l *lease, m protocol.HeartbeatMessage, now moment) {
+	l.heard.Store(int64(now))
+	l.noteLoad(m.InFlight, m.Load)
+	n.samples.add(l)
+}
+
+// says tells whether a reported status is what the record has already.
+func (r *record) says(status registry.Status) bool {
+	return !r.Atlas.Suspect && (status == r.Atlas.Status || status == "" && r.Atlas.Status == registry.Passing)
+}
+
+func (n *Node) handleHeartbeat(ctx context.Context, r request) (any, error) {
+	var m protocol.HeartbeatMessage
+	if err := registry.DecodeLenient(r.data, &m); err != nil {
+		return nil, err
+	}
+	if m.Status == "" {
+		m.Status = registry.Passing
+	}
+	if err := registry.ValidateReported(m.Status); err != nil {
+		return nil, err
+	}
+	return struct{}{}, n.heartbeat(ctx, r.key, m, r.who)
+}
