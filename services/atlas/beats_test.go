@@ -1,0 +1,99 @@
+package atlas
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"fairlead.dev/bus"
+	"fairlead.dev/registry"
+	"fairlead.dev/registry/protocol"
+)
+
+func beat(t *testing.T, conn *bus.Conn, k registry.Key, l registry.Lease, s registry.Status) {
+	t.Helper()
+	data, err := json.Marshal(protocol.HeartbeatMessage{Incarnation: l.Incarnation, Token: l.Token, Status: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.NATS().Publish(protocol.Subject(protocol.Beat, k), data); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// beatUntil beats often, until it is done.
+func beatUntil(t *testing.T, done <-chan struct{}, f func()) {
+	t.Helper()
+	tick := time.NewTicker(fastTerms.Every / 2)
+	defer tick.Stop()
+	for {
+		f()
+		select {
+		case <-tick.C:
+		case <-done:
+			return
+		}
+	}
+}
+
+func TestHeartbeatsWithoutAnAnswerKeepALease(t *testing.T) {
+	b := startBus(t, t.TempDir())
+	n := startNode(t, b, fastTerms)
+	kept, err := register(t, b.app, host001, nowhere(t), "life-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := registry.Key{Realm: "local", Service: "identity", Instance: "other"}
+	forged, err := register(t, b.app, other, nowhere(t), "life-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged.Token = "somebody else's guess"
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		n.until(t, "the forged one goes", b, other, gone)
+	}()
+	beatUntil(t, done, func() {
+		beat(t, b.app, host001, kept, registry.Passing)
+		beat(t, b.app, other, forged, registry.Passing)
+	})
+	if _, found := n.tableFor(t, "local").Service("identity").Instance(host001.Instance); !found {
+		t.Error("the kept one went too")
+	}
+}
+
+func TestAHeartbeatThatComesLateDoesNotUndoADrain(t *testing.T) {
+	b := startBus(t, t.TempDir())
+	n := startNode(t, b, Terms{})
+	lease, err := register(t, b.app, host001, nowhere(t), "life-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := heartbeat(t, b.app, host001, lease, registry.Draining); err != nil {
+		t.Fatal(err)
+	}
+	beat(t, b.app, host001, lease, registry.Passing)
+	if err := heartbeat(t, b.app, host001, lease, registry.Draining); err != nil {
+		t.Fatal(err)
+	}
+	in, _ := n.tableFor(t, "local").Service("identity").Instance(host001.Instance)
+	if in.Status != registry.Draining {
+		t.Errorf("status %s", in.Status)
+	}
+}
+
+func TestARequestMovesAnInstanceToItsConnection(t *testing.T) {
+	b := startBus(t, t.TempDir())
+	n := startNode(t, b, Terms{Every: time.Hour, TTL: 3 * time.Hour})
+	lease, err := register(t, b.app, host001, nowhere(t), "life-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := dial(t, bus.Options{URL: b.server.ClientURL()})
+	if err := heartbeat(t, program, host001, lease, registry.Passing); err != nil {
+		t.Fatal(err)
+	}
+	program.Close()
+	n.until(t, "evicted when the new connection closes", b, host001, gone)
+}
