@@ -110,6 +110,19 @@ func (m Meta) IsZero() bool {
 	return tags == 0 && reflect.ValueOf(m).IsZero()
 }
 
+// CheckExpected returns ErrRevision unless metadata that stands at a revision
+// is what its writer expects to replace: nil expects anything, the sequence
+// zero that nothing is said.
+func (m Meta) CheckExpected(expect *Revision, at Revision) error {
+	switch {
+	case expect == nil, *expect == at:
+		return nil
+	case expect.Epoch == at.Epoch && expect.Sequence == 0 && m.IsZero():
+		return nil
+	}
+	return fmt.Errorf("%w: the metadata is at %s, not at %s", ErrRevision, at, expect)
+}
+
 // Hash returns a hash of what is said of a service, zero of nothing. It is
 // added to those of the service's instances.
 func (m Meta) Hash(service string) uint64 {

@@ -96,6 +96,12 @@ type Atlas interface {
 	SetFlag(ctx context.Context, key Key, flag *Flag) (Revision, error)
 	SetWeight(ctx context.Context, key Key, weight *Weight) (Revision, error)
 	SetDrain(ctx context.Context, key Key, drain *Drain) (Revision, error)
+	// SetMeta replaces what is known of a service, nil takes it away, as with
+	// overrides; the service needs no instances. Unless expect is nil, it is
+	// the epoch and [Service.MetaRevision] that the metadata to be replaced
+	// has, the sequence zero where there is none: another one is refused with
+	// ErrRevision, so that nobody undoes what he has not seen.
+	SetMeta(ctx context.Context, key ServiceKey, meta *Meta, expect *Revision) (Revision, error)
 }
 
 // A Beater sends heartbeats without waiting for an answer, where a transport

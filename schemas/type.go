@@ -21,6 +21,9 @@ const (
 	TypeInstanceEvicted       Type = "dev.fairlead.instance.evicted.v1"
 )
 
+// What happens to a service as a whole.
+const TypeServiceUpdated Type = "dev.fairlead.service.updated.v1"
+
 // What happens to the registry itself.
 const (
 	TypeEntryQuarantined Type = "dev.fairlead.entry.quarantined.v1"
@@ -49,6 +52,7 @@ func Types() []Type {
 		TypeInstanceEnabled, TypeInstanceDisabled,
 		TypeInstanceDrainChanged, TypeInstanceWeightChanged,
 		TypeInstanceDeregistered, TypeInstanceEvicted,
+		TypeServiceUpdated,
 		TypeEntryQuarantined, TypeEntryRecovered, TypeRegistryRebuilt,
 		TypeDeployVersionChanged, TypeDeployStarted, TypeDeployFinished,
 		TypeDeployFailed, TypeDeployRolledBack,
@@ -93,6 +97,8 @@ func (t Type) NewData() (Data, error) {
 		return &InstanceDeregistered{}, nil
 	case TypeInstanceEvicted:
 		return &InstanceEvicted{}, nil
+	case TypeServiceUpdated:
+		return &ServiceUpdated{}, nil
 	case TypeEntryQuarantined:
 		return &EntryQuarantined{}, nil
 	case TypeEntryRecovered:

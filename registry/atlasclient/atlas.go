@@ -67,6 +67,13 @@ func (c *Client) SetDrain(ctx context.Context, k registry.Key, drain *registry.D
 	return c.override(ctx, protocol.Drain, k, protocol.DrainRequest{Drain: drain})
 }
 
+// SetMeta implements [registry.Atlas].
+func (c *Client) SetMeta(ctx context.Context, k registry.ServiceKey, meta *registry.Meta, expect *registry.Revision) (registry.Revision, error) {
+	var reply protocol.RevisionReply
+	err := askService(ctx, c, protocol.Meta, k, protocol.MetaRequest{Meta: meta, Expect: expect}, &reply)
+	return reply.Revision, err
+}
+
 func (c *Client) override(ctx context.Context, verb string, k registry.Key, body any) (registry.Revision, error) {
 	reply, err := ask[protocol.RevisionReply](ctx, c, verb, k, body)
 	return reply.Revision, err
@@ -96,4 +103,15 @@ func ask[T any](ctx context.Context, c *Client, verb string, k registry.Key, bod
 		return none, fmt.Errorf("%s %s: %w", verb, k, err)
 	}
 	return reply, nil
+}
+
+// askService sends a request about a service.
+func askService(ctx context.Context, c *Client, verb string, k registry.ServiceKey, body, reply any) error {
+	if err := k.Validate(); err != nil {
+		return fmt.Errorf("%s: %w", verb, err)
+	}
+	if err := c.request(ctx, protocol.ServiceSubject(verb, k), body, reply); err != nil {
+		return fmt.Errorf("%s %s: %w", verb, k, err)
+	}
+	return nil
 }

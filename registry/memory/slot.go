@@ -69,7 +69,7 @@ func (r *Registry) fold(s *slot) {
 	} else {
 		r.tables[k.Realm] = table.WithInstance(*after)
 	}
-	r.publish(k, change)
+	r.publish(k.ServiceKey(), change)
 }
 
 func (r *Registry) viewOf(s *slot) *registry.Instance {

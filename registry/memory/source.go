@@ -93,7 +93,7 @@ func (r *Registry) Snapshot(ctx context.Context, interest registry.Interest) (re
 
 // publish tells every listener of the service or its realm. The caller holds
 // the lock, so changes are told in the order of their revisions.
-func (r *Registry) publish(k registry.Key, change registry.Change) {
+func (r *Registry) publish(k registry.ServiceKey, change registry.Change) {
 	if r.dropNext || r.away {
 		r.dropNext = false
 		return

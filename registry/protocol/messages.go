@@ -84,6 +84,13 @@ type DrainRequest struct {
 	Drain *registry.Drain `json:"drain"`
 }
 
+// MetaRequest replaces what is known of a service; null takes it away. One of
+// the two must be said. Expect, if it is there, is the revision of what is to be replaced.
+type MetaRequest struct {
+	Meta   *registry.Meta     `json:"meta"`
+	Expect *registry.Revision `json:"expect,omitempty"`
+}
+
 // RevisionReply answers everything that has no more to say than when it took
 // effect.
 type RevisionReply struct {

@@ -33,6 +33,9 @@ const (
 	Drain      = "drain"
 )
 
+// Meta is the verb of a request that names a service.
+const Meta = "meta"
+
 const prefix = "atlas.v1."
 
 // Subject returns the subject of a verb for one instance.
@@ -53,6 +56,21 @@ func KeyOf(subject string) (registry.Key, bool) {
 		return registry.Key{}, false
 	}
 	return registry.Key{Realm: realm, Service: service, Instance: instance}, true
+}
+
+// ServiceSubject returns the subject of a verb for one service.
+func ServiceSubject(verb string, k registry.ServiceKey) string {
+	return prefix + verb + "." + k.Dotted()
+}
+
+// ServiceKeyOf returns the service that a subject of a verb names. The parts
+// are as sent: validate them.
+func ServiceKeyOf(subject string) (registry.ServiceKey, bool) {
+	parts := strings.Split(subject, ".")
+	if len(parts) != 5 || !strings.HasPrefix(subject, prefix) {
+		return registry.ServiceKey{}, false
+	}
+	return registry.ServiceKey{Realm: parts[3], Service: parts[4]}, true
 }
 
 // SnapshotPatterns match the snapshot requests of a realm and of a service.

@@ -131,5 +131,10 @@ func (m *model) values() map[string][]byte {
 			}
 		}
 	}
+	for k, s := range m.services {
+		if s.meta != nil {
+			values[metaKey(k)] = encodeOverride(s.meta)
+		}
+	}
 	return values
 }

@@ -74,6 +74,7 @@ func (n *Node) handlers() map[string]handler {
 		protocol.Flag:       n.handleFlag,
 		protocol.Weight:     n.handleWeight,
 		protocol.Drain:      n.handleDrain,
+		protocol.Meta:       n.handleMeta,
 	}
 }
 
@@ -81,7 +82,7 @@ func (n *Node) handlers() map[string]handler {
 // the disk and the next request should wait with it, not for it.
 func (n *Node) answer(ctx context.Context, room *semaphore.Weighted, verb string, handle handler) micro.Handler {
 	return micro.HandlerFunc(func(m micro.Request) {
-		r, err := readRequest(m)
+		r, err := readRequest(verb, m)
 		if err != nil {
 			n.respond(m, nil, err)
 			return
@@ -110,22 +111,36 @@ func codeOf(err error) string {
 // readRequest checks what every request has in common: it came through the
 // import from the account APP, its subject names a valid key, and its body has
 // a bound.
-func readRequest(m micro.Request) (request, error) {
+func readRequest(verb string, m micro.Request) (request, error) {
 	who, err := requesterOf(m)
 	if err != nil {
 		return request{}, err
 	}
-	k, ok := protocol.KeyOf(m.Subject())
-	if !ok {
-		return request{}, &registry.FieldError{Field: "subject", Problem: "must end in REALM.SERVICE.INSTANCE"}
-	}
-	if err := k.Validate(); err != nil {
+	k, err := keyOf(verb, m.Subject())
+	if err != nil {
 		return request{}, err
 	}
 	if len(m.Data()) > registry.MaxRegistrationBytes {
 		return request{}, &registry.FieldError{Field: "body", Problem: fmt.Sprintf("must be at most %d bytes, has %d", registry.MaxRegistrationBytes, len(m.Data()))}
 	}
 	return request{key: k, who: who, data: m.Data()}, nil
+}
+
+// keyOf returns what a request is about: an instance, or a service with no
+// instance in the key.
+func keyOf(verb, subject string) (registry.Key, error) {
+	if verb == protocol.Meta {
+		k, ok := protocol.ServiceKeyOf(subject)
+		if !ok {
+			return registry.Key{}, &registry.FieldError{Field: "subject", Problem: "must end in REALM.SERVICE"}
+		}
+		return registry.Key{Realm: k.Realm, Service: k.Service}, k.Validate()
+	}
+	k, ok := protocol.KeyOf(subject)
+	if !ok {
+		return registry.Key{}, &registry.FieldError{Field: "subject", Problem: "must end in REALM.SERVICE.INSTANCE"}
+	}
+	return k, k.Validate()
 }
 
 // requesterOf reads the header that the server adds to what comes through an

@@ -145,21 +145,31 @@ func subjectOf(e event.Event) (string, error) {
 	return bus.EventSubject(about.Realm, about.Service, schemas.Type(e.Type()).Token())
 }
 
-// cursor finds the last event that any node published of an instance. A crash
+// announced are the kinds of events that follow from entries of the bucket.
+var announced = []string{"instance", "service", "entry"}
+
+// cursor finds the last event that any node published of an entry. A crash
 // between a write and its event is made good from there.
 func (l *eventLog) cursor(ctx context.Context, js jetstream.JetStream) (cursor, error) {
 	stream, err := js.Stream(ctx, provision.EventsStream)
 	if err != nil {
 		return cursor{}, fmt.Errorf("open the stream of events: %w", err)
 	}
-	m, err := stream.GetLastMsgForSubject(ctx, bus.EventPrefix+".*.*.instance.>")
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
+	var last *jetstream.RawStreamMsg
+	for _, kind := range announced {
+		m, err := stream.GetLastMsgForSubject(ctx, bus.EventPrefix+".*.*."+kind+".>")
+		switch {
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+		case err != nil:
+			return cursor{}, fmt.Errorf("read the last event: %w", err)
+		case last == nil || m.Sequence > last.Sequence:
+			last = m
+		}
+	}
+	if last == nil {
 		return cursor{}, nil
 	}
-	if err != nil {
-		return cursor{}, fmt.Errorf("read the last event: %w", err)
-	}
-	return parseCursor(m.Header.Get("ce-id")), nil
+	return parseCursor(last.Header.Get("ce-id")), nil
 }
 
 // parseCursor reads an id of [eventID]. Anything else gives the zero cursor.

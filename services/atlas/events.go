@@ -26,6 +26,8 @@ func eventsOf(epoch string, t transition) []schemas.Data {
 	switch {
 	case t.key == registry.Key{}:
 		return all
+	case t.aspect == aspectMeta:
+		return append(all, serviceEvents(about, t)...)
 	case t.aspect == aspectRecord:
 		return append(all, recordEvents(about, t)...)
 	case t.aspect == aspectFlag:
@@ -42,6 +44,36 @@ func aboutOf(epoch string, t transition) schemas.AboutInstance {
 		Instance:     t.key.Instance,
 		Revision:     schemas.Revision{Epoch: epoch, Sequence: t.entry.seq},
 	}
+}
+
+// serviceEvents tells of what is known of a service only if that is something
+// else than before.
+func serviceEvents(about schemas.AboutInstance, t transition) []schemas.Data {
+	if t.metaAfter == nil {
+		return nil
+	}
+	e := schemas.ServiceUpdated{AboutService: about.AboutService, Revision: about.Revision}
+	if m := t.metaAfter; !m.IsZero() {
+		e.Meta = &schemas.Meta{
+			Owner: m.Owner, Description: m.Description, Repository: m.Repository,
+			OpenAPI: m.OpenAPI, Health: m.Health, Tags: m.Tags, Policy: policyOf(m.Policy),
+		}
+	}
+	return []schemas.Data{e}
+}
+
+func policyOf(p registry.Policy) *schemas.Policy {
+	if p == (registry.Policy{}) {
+		return nil
+	}
+	told := &schemas.Policy{Attempts: p.Attempts, RouteOverride: p.RouteOverride}
+	if p.Timeout > 0 {
+		told.Timeout = p.Timeout.String()
+	}
+	if p.TryTimeout > 0 {
+		told.TryTimeout = p.TryTimeout.String()
+	}
+	return told
 }
 
 func recordEvents(about schemas.AboutInstance, t transition) []schemas.Data {

@@ -43,8 +43,8 @@ func newFanout(nc *nats.Conn, log *slog.Logger) *fanout {
 }
 
 func changeOf(t transition) registry.Change {
-	c := registry.Change{Revision: t.entry.seq, Previous: t.previous, Instance: t.after}
-	if t.after == nil {
+	c := registry.Change{Revision: t.entry.seq, Previous: t.previous, Instance: t.after, Meta: t.metaAfter}
+	if t.after == nil && t.metaAfter == nil {
 		c.Gone = t.key.Instance
 	}
 	return c

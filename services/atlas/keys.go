@@ -16,12 +16,15 @@ const (
 	aspectWeight
 	aspectDrain
 	aspects
+	// aspectMeta is of a service as a whole, not of an instance.
+	aspectMeta
 )
 
 var suffixes = [aspects]string{"", ".enabled", ".weight", ".drain"}
 
 const (
-	hostsPrefix = "hosts."
+	hostsPrefix    = "hosts."
+	servicesPrefix = "services."
 	epochKey    = "epoch"
 )
 
@@ -59,4 +62,19 @@ func aspectOf(suffix string) aspect {
 		}
 	}
 	return aspectRecord
+}
+
+// metaKey returns the KV key of what is known of a service.
+func metaKey(k registry.ServiceKey) string { return servicesPrefix + k.Dotted() }
+
+var errNotAServiceKey = errors.New("key: must be services.REALM.SERVICE")
+
+// parseMetaKey is the reverse of metaKey.
+func parseMetaKey(key string) (registry.ServiceKey, error) {
+	parts := strings.Split(strings.TrimPrefix(key, servicesPrefix), ".")
+	if len(parts) != 2 {
+		return registry.ServiceKey{}, errNotAServiceKey
+	}
+	k := registry.ServiceKey{Realm: parts[0], Service: parts[1]}
+	return k, k.Validate()
 }

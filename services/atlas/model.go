@@ -46,7 +46,9 @@ type transition struct {
 	flagBefore, flagAfter     *registry.Flag
 	weightAfter               *registry.Weight
 	drainAfter                *registry.Drain
-	previous                  uint64
+	// metaAfter is set where something else is known of a service now.
+	metaAfter *registry.Meta
+	previous  uint64
 	// problem is why the entry was quarantined, recovered that a quarantined
 	// key is good again.
 	problem   string
@@ -56,6 +58,8 @@ type transition struct {
 // routes tells whether routers have to hear of it.
 func (t transition) routes() bool {
 	switch {
+	case t.metaAfter != nil:
+		return true
 	case t.before == nil || t.after == nil:
 		return t.before != t.after
 	}
@@ -69,6 +73,7 @@ type model struct {
 	epoch       string
 	seq         uint64
 	slots       map[registry.Key]*slot
+	services    map[registry.ServiceKey]*serviceSlot
 	tables      map[string]*registry.Table
 	quarantined map[string]string
 	// strikes counts the bad values that a key got one after the other.
@@ -80,20 +85,21 @@ type model struct {
 
 // loading is what the tables of a replay will need.
 type loading struct {
-	services map[registry.Interest]uint64 // sequence of the last change of routing
-	realms   map[string]uint64            // sequence of the last entry
+	services map[registry.ServiceKey]uint64 // sequence of the last change of routing
+	realms   map[string]uint64              // sequence of the last entry
 }
 
 // newReplay returns a model to replay a bucket into; finish it.
 func newReplay() *model {
 	m := newModel()
-	m.loading = &loading{services: map[registry.Interest]uint64{}, realms: map[string]uint64{}}
+	m.loading = &loading{services: map[registry.ServiceKey]uint64{}, realms: map[string]uint64{}}
 	return m
 }
 
 func newModel() *model {
 	return &model{
 		slots:       map[registry.Key]*slot{},
+		services:    map[registry.ServiceKey]*serviceSlot{},
 		tables:      map[string]*registry.Table{},
 		quarantined: map[string]string{},
 		strikes:     map[string]int{},
@@ -109,7 +115,8 @@ func (m *model) apply(e entry) transition {
 		m.takeEpoch(&t)
 		return t
 	}
-	if strings.HasPrefix(e.key, "services.") {
+	if strings.HasPrefix(e.key, servicesPrefix) {
+		m.takeMeta(&t)
 		return t
 	}
 	key, a, err := parseBucketKey(e.key)
@@ -223,10 +230,17 @@ func (m *model) fold(k registry.Key, s *slot, t *transition) {
 		m.loading.note(t)
 		return
 	}
-	table := m.table(k.Realm)
+	m.enter(t)
+}
+
+// enter brings the realm's table up to date and completes the transition.
+func (m *model) enter(t *transition) {
+	k, after, table := t.key, t.after, m.table(t.key.Realm)
 	t.previous = revisionOf(table.Service(k.Service))
 	switch {
 	case !t.routes():
+	case t.metaAfter != nil:
+		table = table.WithMeta(k.Service, *t.metaAfter, t.entry.seq)
 	case after == nil:
 		table = table.WithoutInstance(k.Service, k.Instance, t.entry.seq)
 	default:
@@ -236,30 +250,29 @@ func (m *model) fold(k registry.Key, s *slot, t *transition) {
 }
 
 func (l *loading) note(t *transition) {
-	in := registry.Interest{Realm: t.key.Realm, Service: t.key.Service}
-	t.previous = l.services[in]
+	k := t.key.ServiceKey()
+	t.previous = l.services[k]
 	if t.routes() {
-		l.services[in] = t.entry.seq
+		l.services[k] = t.entry.seq
 	}
-	l.realms[in.Realm] = t.entry.seq
+	l.realms[k.Realm] = t.entry.seq
 }
 
 // finish makes the tables of a replay. A service that nothing is left of is
 // not in them.
 func (m *model) finish() {
-	l, instances := m.loading, map[registry.Interest][]registry.Instance{}
+	l, instances := m.loading, m.describedServices()
 	m.loading = nil
 	for k, s := range m.slots {
 		if s.view != nil {
-			in := registry.Interest{Realm: k.Realm, Service: k.Service}
-			instances[in] = append(instances[in], *s.view)
+			instances[k.ServiceKey()] = append(instances[k.ServiceKey()], *s.view)
 		}
 	}
 	for realm, seq := range l.realms {
 		m.tables[realm] = registry.NewTable(realm, m.epoch).At(registry.Revision{Epoch: m.epoch, Sequence: seq})
 	}
-	for in, list := range instances {
-		m.tables[in.Realm] = m.tables[in.Realm].WithService(in.Service, l.services[in], list)
+	for k, list := range instances {
+		m.tables[k.Realm] = m.tables[k.Realm].WithSnapshot(m.snapshot(k, l.services[k], list))
 	}
 }
 

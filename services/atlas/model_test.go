@@ -15,6 +15,7 @@ import (
 const (
 	keyRecord = "hosts.local.identity.a"
 	keyFlag   = keyRecord + ".enabled"
+	keyMeta   = "services.local.identity"
 )
 
 // script applies entries given as key=value; a value "-" deletes, and a cause
@@ -77,7 +78,14 @@ func TestWhatAnEntryMeans(t *testing.T) {
 		{"a key with a bad name", nil, put("hosts.local.Identity.a", life("x", "")), false, types(schemas.TypeEntryQuarantined), true},
 		{"rubbish mended", list(put(keyFlag, "maybe")), put(keyFlag, "true"), false, types(schemas.TypeEntryRecovered), false},
 		{"rubbish deleted", list(put("nonsense", "")), del("nonsense", ""), false, types(schemas.TypeEntryRecovered), false},
-		{"metadata", nil, put("services.local.identity", "{}"), false, nil, false},
+		{"metadata", nil, put(keyMeta, `{"owner":"a","policy":{"attempts":2,"timeout":"1s"}}`), true, types(schemas.TypeServiceUpdated), false},
+		{"metadata that says nothing", nil, put(keyMeta, "{}"), false, nil, false},
+		{"the same metadata", list(put(keyMeta, `{"owner":"a"}`)), put(keyMeta, `{ "owner": "a" }`), false, nil, false},
+		{"metadata taken away", list(put(keyMeta, `{"owner":"a"}`)), del(keyMeta, ""), true, types(schemas.TypeServiceUpdated), false},
+		{"rubbish metadata", list(put(keyMeta, `{"owner":"a"}`)), put(keyMeta, `{"policy":{"timeout":"soon"}}`), false, types(schemas.TypeEntryQuarantined), true},
+		{"rubbish metadata mended", list(put(keyMeta, `owner`)), put(keyMeta, `{"owner":"a"}`), true, types(schemas.TypeEntryRecovered, schemas.TypeServiceUpdated), false},
+		{"metadata of what has a bad name", nil, put("services.local.Identity", "{}"), false, types(schemas.TypeEntryQuarantined), true},
+		{"metadata of an instance", nil, put("services.local.identity.a", "{}"), false, types(schemas.TypeEntryQuarantined), true},
 	}
 	validator, err := validate.New()
 	if err != nil {
@@ -119,6 +127,7 @@ func TestRubbishLeavesTheLastGoodValue(t *testing.T) {
 func TestChangesOfAServiceAreChained(t *testing.T) {
 	_, all := script(t,
 		put(keyRecord, life("x", "")),
+		put(keyMeta, `{"owner":"a"}`),
 		put("hosts.local.other.b", life("y", "")),
 		put(keyRecord, life("x", `,"token_sha256":"t"`)),
 		put(keyFlag, "false"),
@@ -134,7 +143,7 @@ func TestChangesOfAServiceAreChained(t *testing.T) {
 		}
 		previous = tr.entry.seq
 	}
-	if previous != 7 {
+	if previous != 8 {
 		t.Errorf("the last change was %d", previous)
 	}
 }
@@ -196,7 +205,8 @@ func TestWaitingOverrides(t *testing.T) {
 func TestAReplaysTablesAreThoseOfTheLiveModel(t *testing.T) {
 	entries := list(
 		put(keyRecord, life("x", "")), put(keyFlag, "false"), put("hosts.local.gone.b", life("y", "")),
-		del("hosts.local.gone.b", causeDeregistered), put("hosts.test.identity.a", life("x", "")), put(keyRecord, life("x", `,"token_sha256":"t"`)))
+		del("hosts.local.gone.b", causeDeregistered), put(keyMeta, `{"owner":"a"}`), put(keyMeta, "rubbish"), put(keyMeta, `{"owner":"b"}`),
+		put("services.test.billing", `{"owner":"c"}`), put("services.local.gone", `{"owner":"c"}`), del("services.local.gone", ""), put("hosts.test.identity.a", life("x", "")), put(keyRecord, life("x", `,"token_sha256":"t"`)))
 	live, transitions := script(t, entries...)
 	replay := newReplay()
 	replay.apply(entry{key: epochKey, value: []byte("e1"), seq: 1})
@@ -214,6 +224,12 @@ func TestAReplaysTablesAreThoseOfTheLiveModel(t *testing.T) {
 		if a, b := a.Service("identity").Revision, b.Service("identity").Revision; a != b {
 			t.Errorf("%s: service at %d and %d", realm, a, b)
 		}
+	}
+	if s := replay.table("local").Service("identity"); s.Meta.Owner != "b" || s.MetaRevision != live.table("local").Service("identity").MetaRevision {
+		t.Errorf("of the service is known %+v since %d", s.Meta, s.MetaRevision)
+	}
+	if s := replay.table("test").Service("billing"); s == nil || s.Meta.Owner != "c" {
+		t.Errorf("of a service without instances is known %+v", s)
 	}
 	if replay.table("local").Service("gone") != nil {
 		t.Error("a service without instances is still known")

@@ -14,11 +14,11 @@ const strikesMost = 3
 // that it survives a restart. Whoever wrote the bad ones has an event that says
 // why, and nothing else to show for it.
 func (s *state) putBack(ctx context.Context, t transition) {
-	slot := s.model.slots[t.key]
-	if slot == nil {
+	value, ok := s.model.good(t)
+	if !ok {
 		return // a key of nothing has no good value
 	}
-	key, seq, value := t.entry.key, t.entry.seq, slot.encode(t.aspect)
+	key, seq := t.entry.key, t.entry.seq
 	s.node.work.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 		defer cancel()
@@ -29,4 +29,21 @@ func (s *state) putBack(ctx context.Context, t transition) {
 		}
 		s.node.log.Warn("last good value put back after several bad ones", "key", key)
 	})
+}
+
+// good returns the last good value of a transition's key, nil if it had none.
+// It is not ok with a key that makes no sense.
+func (m *model) good(t transition) (value []byte, ok bool) {
+	if t.aspect == aspectMeta {
+		s := m.services[t.key.ServiceKey()]
+		if s.meta != nil {
+			value = encodeOverride(s.meta)
+		}
+		return value, true
+	}
+	s := m.slots[t.key]
+	if s == nil {
+		return nil, false
+	}
+	return s.encode(t.aspect), true
 }

@@ -1,0 +1,33 @@
+package schemas
+
+// Meta is what is known of a service as a whole.
+type Meta struct {
+	Owner       string   `json:"owner,omitempty"`
+	Description string   `json:"description,omitempty"`
+	Repository  string   `json:"repository,omitempty"`
+	OpenAPI     string   `json:"openapi,omitempty"`
+	Health      string   `json:"health,omitempty"`
+	Tags        []string `json:"tags,omitempty"`
+	Policy      *Policy  `json:"policy,omitempty"`
+}
+
+// A Policy is how a service wants to be called by those who say nothing else.
+// Durations are written as in "1.5s".
+type Policy struct {
+	Attempts      int    `json:"attempts,omitempty"`
+	Timeout       string `json:"timeout,omitempty"`
+	TryTimeout    string `json:"try_timeout,omitempty"`
+	RouteOverride bool   `json:"route_override,omitempty"`
+}
+
+// ServiceUpdated says that something else is known of a service than before.
+// The service need not have instances.
+type ServiceUpdated struct {
+	AboutService
+	Revision Revision `json:"revision"`
+	// Meta is nil when what was known was taken away.
+	Meta *Meta `json:"meta,omitempty"`
+}
+
+// EventType implements [Data].
+func (ServiceUpdated) EventType() Type { return TypeServiceUpdated }
