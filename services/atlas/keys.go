@@ -25,7 +25,7 @@ var suffixes = [aspects]string{"", ".enabled", ".weight", ".drain"}
 const (
 	hostsPrefix    = "hosts."
 	servicesPrefix = "services."
-	epochKey    = "epoch"
+	epochKey       = "epoch"
 )
 
 // bucketKey returns the KV key of an aspect of an instance.
