@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"fmt"
 	"net"
-	"path/filepath"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -35,12 +34,16 @@ func serverOptions(opts Options, creds Credentials) (*server.Options, error) {
 	so.ServerName = creds.ServerName
 	so.Host, so.Port = opts.Host, listenPort(opts.Port)
 	so.NoAuthUser = anonymousUser(opts)
-	so.JetStream, so.StoreDir = true, filepath.Join(opts.DataDir, "jetstream")
+	so.JetStream, so.StoreDir = true, storeDir(opts)
 	so.SyncAlways, so.SyncInterval = !opts.Unsynced, syncInterval
 	so.PingInterval, so.MaxPingsOut = pingInterval, maxPingsOut
 	so.MaxPayload = opts.MaxPayload
+	so.ClientAdvertise = opts.Advertise
 	so.NoSigs = true
-	return so, nil
+	if opts.Cluster == nil {
+		return so, nil
+	}
+	return so, opts.Cluster.join(so)
 }
 
 // listenPort translates the usual "0 picks one" into the server's -1.

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -63,17 +64,28 @@ func (c Credentials) validate(dataDir string) error {
 	return nil
 }
 
-// loadOrCreateCredentials is called with the data directory's lock held.
-func loadOrCreateCredentials(dataDir, serverName string) (Credentials, error) {
-	creds, err := ReadCredentials(dataDir)
+// loadOrCreateCredentials is called with the data directory's lock held. What
+// is given wins over what was kept, and is kept for the commands that read it.
+func loadOrCreateCredentials(dataDir, serverName string, given Passwords) (Credentials, error) {
+	kept, err := ReadCredentials(dataDir)
+	creds := kept
 	if errors.Is(err, fs.ErrNotExist) {
-		creds = newCredentials()
-		err = creds.save(dataDir)
+		creds, err = newCredentials(), nil
 	}
-	if serverName != "" {
-		creds.ServerName = serverName
+	if err != nil {
+		return creds, err
 	}
-	return creds, err
+	creds.ServerName = cmp.Or(serverName, creds.ServerName)
+	creds.Atlas.Password = cmp.Or(given.Atlas, creds.Atlas.Password)
+	creds.Sys.Password = cmp.Or(given.Sys, creds.Sys.Password)
+	creds.App.Password = cmp.Or(given.App, creds.App.Password)
+	if creds == kept {
+		return creds, nil
+	}
+	if err := creds.validate(dataDir); err != nil {
+		return creds, err
+	}
+	return creds, creds.save(dataDir)
 }
 
 func newCredentials() Credentials {

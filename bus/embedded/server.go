@@ -38,6 +38,13 @@ type Options struct {
 	ServerName string // default a random one, kept in DataDir; unique in a cluster
 	MaxPayload int32  // bytes of one message; default 1 MiB
 
+	// Cluster is nil for a single server.
+	Cluster   *Cluster
+	Passwords Passwords
+	// Advertise is the HOST:PORT at which clients reach this server, for the
+	// other nodes to tell them; default where it listens.
+	Advertise string
+
 	// RequireLogin refuses connections without credentials on loopback too.
 	// Beyond loopback they are always refused.
 	RequireLogin bool
@@ -61,6 +68,8 @@ type Server struct {
 	creds Credentials
 	lock  *os.File
 	log   *slog.Logger
+
+	cluster *Cluster // nil: a single server
 
 	stopOnce sync.Once
 	stopped  chan struct{}
@@ -96,6 +105,11 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Port < 0 || o.Port > 65535 {
 		return o, fmt.Errorf("embedded bus: Port: expected 0 to 65535, got %d", o.Port)
 	}
+	if o.Cluster != nil {
+		if err := o.Cluster.check(o.Passwords); err != nil {
+			return o, err
+		}
+	}
 	if o.Host == "" {
 		o.Host = defaultHost
 	}
@@ -110,7 +124,10 @@ func (o Options) withDefaults() (Options, error) {
 }
 
 func start(ctx context.Context, opts Options) (*Server, error) {
-	creds, err := loadOrCreateCredentials(opts.DataDir, opts.ServerName)
+	if err := checkStore(opts); err != nil {
+		return nil, err
+	}
+	creds, err := loadOrCreateCredentials(opts.DataDir, opts.ServerName, opts.Passwords)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +139,7 @@ func start(ctx context.Context, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded bus: %w", err)
 	}
-	srv := &Server{nats: ns, creds: creds, log: opts.Logger, stopped: make(chan struct{})}
+	srv := &Server{nats: ns, creds: creds, log: opts.Logger, cluster: opts.Cluster, stopped: make(chan struct{})}
 	return srv, srv.run(ctx, opts)
 }
 

@@ -36,13 +36,19 @@ type Options struct {
 var ErrImmutable = errors.New("cannot be changed in place")
 
 // Ensure makes what is missing and corrects what differs, logging each
-// correction. It may be called again, and by several nodes at a time.
+// correction. It may be called again, and by several nodes at a time. While
+// the servers cannot decide yet, because too few of them are there, it logs
+// what it waits for and tries again until ctx ends.
 func Ensure(ctx context.Context, js jetstream.JetStream, opts Options) error {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
 	for _, want := range streams(opts) {
-		if err := ensure(ctx, js, want, opts); err != nil {
+		try := func(ctx context.Context) error { return ensure(ctx, js, want, opts) }
+		if want.Name == heartbeatsStream {
+			try = func(ctx context.Context) error { return ensureHeartbeats(ctx, js, want, opts) }
+		}
+		if err := persist(ctx, opts.Logger.With("component", "provision", "stream", want.Name), try); err != nil {
 			return fmt.Errorf("provision %s: %w", want.Name, err)
 		}
 	}
@@ -50,14 +56,24 @@ func Ensure(ctx context.Context, js jetstream.JetStream, opts Options) error {
 }
 
 func ensure(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, opts Options) error {
-	stream, err := js.Stream(ctx, want.Name)
+	have, err := configuration(ctx, js, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return create(ctx, js, want, opts)
 	}
 	if err != nil {
 		return err
 	}
-	return correct(ctx, js, stream.CachedInfo().Config, want, opts)
+	return correct(ctx, js, have, want, opts)
+}
+
+func configuration(ctx context.Context, js jetstream.JetStream, name string) (jetstream.StreamConfig, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	stream, err := js.Stream(ctx, name)
+	if err != nil {
+		return jetstream.StreamConfig{}, err
+	}
+	return stream.CachedInfo().Config, nil
 }
 
 // create falls back to a comparison when another node was quicker.
@@ -66,11 +82,11 @@ func create(ctx context.Context, js jetstream.JetStream, want jetstream.StreamCo
 	if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 		return err
 	}
-	stream, err := js.Stream(ctx, want.Name)
+	have, err := configuration(ctx, js, want.Name)
 	if err != nil {
 		return err
 	}
-	return correct(ctx, js, stream.CachedInfo().Config, want, opts)
+	return correct(ctx, js, have, want, opts)
 }
 
 // correct updates the stream itself rather than the bucket on it: the bucket's

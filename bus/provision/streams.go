@@ -17,6 +17,8 @@ const (
 	SettingsBucket   = "settings"
 )
 
+const heartbeatsStream = "KV_" + HeartbeatsBucket
+
 // The streams: events of the last days, and deploys for good.
 const (
 	EventsStream  = "EVENTS"

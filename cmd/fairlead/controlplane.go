@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"fairlead.dev/bus"
 	"fairlead.dev/bus/embedded"
+	"fairlead.dev/bus/provision"
 	"fairlead.dev/connect"
 	"fairlead.dev/registry"
 	"fairlead.dev/registry/follow"
@@ -32,6 +34,8 @@ type controlPlaneFlags struct {
 	readyFile     string
 	atlasUser     string
 	atlasPassword string
+	replicas      int
+	cluster       clusterFlags
 }
 
 func (f *controlPlaneFlags) add(c *cobra.Command) {
@@ -46,15 +50,20 @@ func (f *controlPlaneFlags) addExternal(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringVar(&f.atlasUser, "atlas-user", "atlas", "user of account ATLAS, on a bus of your own (--nats-url)")
 	flags.StringVar(&f.atlasPassword, "atlas-password", "", "its password; better given in FAIRLEAD_ATLAS_PASSWORD")
+	flags.IntVar(&f.replicas, "replicas", 0, "copies of what is stored (default 3 in a cluster, and where --nats-url names three servers)")
+	f.cluster.add(c)
 }
 
 // checkAddresses looks at all of them, so that nothing has begun when one is
 // wrong. The bus's is not used where there is one already.
 func (f *controlPlaneFlags) checkAddresses(set *settings) error {
-	if err := loopbackOnly("http-addr", f.httpAddr); err != nil || set.natsURL != "" {
+	if err := cmp.Or(loopbackOnly("http-addr", f.httpAddr), checkReplicas(f.replicas)); err != nil {
 		return err
 	}
-	return loopbackOnly("nats-addr", f.natsAddr)
+	if set.natsURL != "" {
+		return f.cluster.checkUnused()
+	}
+	return cmp.Or(loopbackOnly("nats-addr", f.natsAddr), f.cluster.check(f.atlasPassword))
 }
 
 // A stack undoes what was started, in reverse.
@@ -110,7 +119,7 @@ func (c *controlPlane) start(ctx context.Context, f *controlPlaneFlags) (err err
 	if err != nil {
 		return err
 	}
-	if err := c.startAtlas(ctx, control); err != nil {
+	if err := c.startAtlas(ctx, control, f.copies(c.natsURL)); err != nil {
 		return err
 	}
 	if err := c.openSession(ctx, app); err != nil {
@@ -126,34 +135,68 @@ func (c *controlPlane) startBus(ctx context.Context, f *controlPlaneFlags) (app 
 		control = bus.Options{URL: c.natsURL, User: f.atlasUser, Password: f.atlasPassword}
 		return connect.Options{NATSURL: c.natsURL}, control, nil
 	}
-	// The bus would tell of a taken port in its own words.
-	if err := mayListen("nats-addr", f.natsAddr); err != nil {
-		return app, control, err
-	}
-	host, port, err := splitAddress("nats-addr", f.natsAddr)
+	server, err := c.startServer(ctx, f)
 	if err != nil {
 		return app, control, err
 	}
-	server, err := embedded.Start(ctx, embedded.Options{DataDir: f.data, Host: host, Port: port, Logger: c.log})
+	return connect.Options{InProcess: server}, server.AtlasOptions(), server.AwaitQuorum(ctx)
+}
+
+func (c *controlPlane) startServer(ctx context.Context, f *controlPlaneFlags) (*embedded.Server, error) {
+	// The bus would tell of a taken port in its own words.
+	if err := cmp.Or(mayListen("nats-addr", f.natsAddr), f.cluster.mayListen()); err != nil {
+		return nil, err
+	}
+	opts, err := f.serverOptions()
+	if err != nil {
+		return nil, err
+	}
+	opts.Logger = c.log
+	server, err := embedded.Start(ctx, opts)
 	switch {
 	case ctx.Err() != nil && err != nil:
-		return app, control, err
+		return nil, err
 	case err != nil:
-		return app, control, fmt.Errorf("--data: %w", err)
+		return nil, fmt.Errorf("--data: %w", err)
 	}
 	c.started.push(server.Stop)
 	c.natsURL = server.ClientURL()
-	return connect.Options{InProcess: server}, server.AtlasOptions(), nil
+	return server, nil
 }
 
-func (c *controlPlane) startAtlas(ctx context.Context, opts bus.Options) error {
+func (f *controlPlaneFlags) serverOptions() (embedded.Options, error) {
+	host, port, err := splitAddress("nats-addr", f.natsAddr)
+	opts := embedded.Options{
+		DataDir: f.data, Host: host, Port: port, Advertise: f.cluster.natsAdvertise,
+		ServerName: f.cluster.node, Cluster: f.cluster.cluster(),
+	}
+	if opts.Cluster != nil {
+		opts.Passwords = embedded.Passwords{Atlas: f.atlasPassword, Sys: f.cluster.sysPassword, App: f.cluster.appPassword}
+	}
+	return opts, err
+}
+
+// copies is how many there should be of what is stored; 0 leaves it as it is.
+func (f *controlPlaneFlags) copies(url string) int {
+	switch cluster := f.cluster.cluster(); {
+	case f.replicas > 0:
+		return f.replicas
+	case cluster != nil:
+		return cluster.Replicas()
+	default:
+		return replicasOn(url)
+	}
+}
+
+func (c *controlPlane) startAtlas(ctx context.Context, opts bus.Options, replicas int) error {
 	opts.Name, opts.Logger, opts.FailFast = "atlas", c.log, true
 	conn, err := bus.Connect(ctx, opts)
 	if err != nil {
 		return err
 	}
 	c.started.push(func(context.Context) error { conn.Close(); return nil })
-	node, err := atlas.Start(ctx, atlas.Options{Conn: conn, Logger: c.log, MeterProvider: c.metrics.provider})
+	node, err := atlas.Start(ctx, atlas.Options{Conn: conn, Logger: c.log, MeterProvider: c.metrics.provider,
+		Provision: provision.Options{Replicas: replicas, Logger: c.log}})
 	if err != nil {
 		return err
 	}
