@@ -78,16 +78,32 @@ func (r *realm) launch(t *testing.T, at addresses, into *addresses) *process {
 // startReady starts a part of the platform and waits for its ready file.
 func startReady(t *testing.T, name string, into *addresses, args ...string) *process {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "ready.json")
-	p := start(t, name, nil, append(append([]string{fairlead}, args...), "--ready-file", file)...)
-	within(t, patience, name+" is ready", func() bool {
-		if p.ended() {
-			t.Fatalf("%s ended: %s", name, p.said.String())
-		}
-		text, err := os.ReadFile(file)
-		return err == nil && json.Unmarshal(text, into) == nil
-	})
+	p, file := startPart(t, name, nil, args...)
+	p.awaitReady(t, file, into)
 	return p
+}
+
+// startPart starts a part of the platform, and returns its ready file before
+// that is there.
+func startPart(t *testing.T, name string, env []string, args ...string) (p *process, file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "ready.json")
+	return start(t, name, env, append(append([]string{fairlead}, args...), "--ready-file", file)...), file
+}
+
+func (p *process) awaitReady(t *testing.T, file string, into *addresses) {
+	t.Helper()
+	within(t, patience, p.name+" is ready", func() bool {
+		if p.ended() {
+			t.Fatalf("%s ended: %s", p.name, p.said.String())
+		}
+		return isReady(file, into)
+	})
+}
+
+func isReady(file string, into *addresses) bool {
+	text, err := os.ReadFile(file)
+	return err == nil && json.Unmarshal(text, into) == nil
 }
 
 // crash ends the whole control plane as a power cut does.
