@@ -126,9 +126,10 @@ func (h *History) Check(within time.Duration) error {
 	calls := slices.Clone(h.calls)
 	h.mu.Unlock()
 	for _, part := range partition(calls) {
-		switch porcupine.CheckOperationsTimeout(model, part, within) {
+		result, info := porcupine.CheckOperationsVerbose(model, part, within)
+		switch result {
 		case porcupine.Illegal:
-			return fmt.Errorf("%s is not linearizable:\n%s", part[0].Input.(Call).Key, describe(part))
+			return fmt.Errorf("%s is not linearizable:\n%s", part[0].Input.(Call).Key, describe(part, furthest(info)))
 		case porcupine.Unknown:
 			return fmt.Errorf("%s: %d calls were not checked within %s", part[0].Input.(Call).Key, len(part), within)
 		}

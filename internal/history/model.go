@@ -88,14 +88,47 @@ func partition(calls []porcupine.Operation) [][]porcupine.Operation {
 	return all
 }
 
-// describe tells a history as a list, in the order of the calls.
-func describe(calls []porcupine.Operation) string {
-	slices.SortFunc(calls, func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) })
+// furthest returns the longest order of calls that makes sense.
+func furthest(info porcupine.LinearizationInfo) []porcupine.Operation {
+	var longest []porcupine.Operation
+	for _, orders := range info.PartialLinearizationsOperations() {
+		for _, order := range orders {
+			if len(order) > len(longest) {
+				longest = order
+			}
+		}
+	}
+	return longest
+}
+
+// around is how many calls are shown before and after where an order ends.
+const around = 15
+
+// describe tells the calls about where the longest order that makes sense
+// ends: those that are in it first, then those that fit nowhere.
+func describe(calls, order []porcupine.Operation) string {
 	var text strings.Builder
+	taken := map[int64]bool{}
+	for i, o := range order {
+		taken[o.Call] = true
+		if i >= len(order)-around {
+			text.WriteString(line(o))
+		}
+	}
+	text.WriteString("  and then nothing fits of\n")
+	slices.SortFunc(calls, func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) })
+	shown := 0
 	for _, o := range calls {
-		fmt.Fprintf(&text, "  %10s to %10s client %d: %s\n", at(o.Call), at(o.Return), o.ClientId, exchange(o.Input.(Call), o.Output.(Answer)))
+		if !taken[o.Call] && shown < around {
+			text.WriteString(line(o))
+			shown++
+		}
 	}
 	return text.String()
+}
+
+func line(o porcupine.Operation) string {
+	return fmt.Sprintf("  %10s to %10s client %d: %s\n", at(o.Call), at(o.Return), o.ClientId, exchange(o.Input.(Call), o.Output.(Answer)))
 }
 
 func at(ns int64) string {

@@ -46,6 +46,20 @@ func (n *Node) settle(ctx context.Context, key string, try func(context.Context)
 	return fmt.Errorf("%w: %s is being written by too many at once", registry.ErrUnavailable, key)
 }
 
+// refuse returns the refusal of a request for a registration, once it is sure
+// that it was decided on the last word. A write's compare-and-set finds that
+// out by itself; a refusal writes nothing, and this node may be behind.
+func (n *Node) refuse(ctx context.Context, key string, st standing, refusal error) error {
+	last, err := n.store.lastOf(ctx, key)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", registry.ErrUnavailable, err)
+	case last != st.seqs[aspectRecord]:
+		return errMoved
+	}
+	return refusal
+}
+
 // A requester is who asks, as the server says.
 type requester struct {
 	user   string
@@ -73,7 +87,7 @@ func (n *Node) register(ctx context.Context, k registry.Key, req protocol.Regist
 			return 0, err
 		}
 		if err := n.mayTake(ctx, k, st, req.Registration, life); err != nil {
-			return 0, err
+			return 0, n.refuse(ctx, key, st, err)
 		}
 		r := newRecord(req, lease, who, time.Now())
 		seq, err := n.store.put(ctx, key, r.encode(), st.seqs[aspectRecord], "")
@@ -172,7 +186,7 @@ func (n *Node) deregister(ctx context.Context, k registry.Key, m protocol.Deregi
 			return 0, err
 		}
 		if err := st.record.speaksFor(k, m.Incarnation, m.Token); err != nil {
-			return 0, err
+			return 0, n.refuse(ctx, key, st, err)
 		}
 		return n.store.delete(ctx, key, st.seqs[aspectRecord], causeDeregistered)
 	})

@@ -59,6 +59,9 @@ func (s *state) run(ctx context.Context) {
 		case e := <-s.node.entries:
 			s.hear(ctx, e)
 		case f := <-s.node.commands:
+			// Requests that waited while this process did not run would
+			// otherwise find every lease over.
+			s.noticePause(s.node.moment(time.Now()))
 			f(s)
 		case <-tick.C:
 			s.tick(ctx, time.Now())

@@ -2,6 +2,7 @@ package atlas
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -68,20 +69,31 @@ func (s *store) write(ctx context.Context, m *nats.Msg, last uint64, cause strin
 	return seq, nil
 }
 
-// lastOf returns the sequence of a key's last message, zero if it has none.
+// lastOf returns the sequence of a key's last message, zero if it has none. It
+// asks the stream's leader: any replica would answer a direct read, and one
+// that lags would have a decision taken anew on what has just been refused.
 func (s *store) lastOf(ctx context.Context, key string) (uint64, error) {
-	stream, err := s.js.Stream(ctx, bucketStream)
-	if err != nil {
-		return 0, fmt.Errorf("open the bucket: %w", err)
-	}
-	m, err := stream.GetLastMsgForSubject(ctx, bucketSubject+key)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return 0, nil
-	}
+	question, _ := json.Marshal(map[string]string{"last_by_subj": bucketSubject + key})
+	m, err := s.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+bucketStream, question)
 	if err != nil {
 		return 0, fmt.Errorf("read %s: %w", key, err)
 	}
-	return m.Sequence, nil
+	var answer struct {
+		Message struct {
+			Sequence uint64 `json:"seq"`
+		} `json:"message"`
+		Error *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(m.Data, &answer); err != nil {
+		return 0, fmt.Errorf("read %s: %w", key, err)
+	}
+	switch {
+	case answer.Error == nil:
+		return answer.Message.Sequence, nil
+	case answer.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
+		return 0, nil
+	}
+	return 0, fmt.Errorf("read %s: %w", key, answer.Error)
 }
 
 // A position is where the bucket's stream stands, and which life of it.
