@@ -1,8 +1,6 @@
 package registry
 
 import (
-	"encoding/json"
-	"hash/fnv"
 	"net"
 	"strconv"
 	"time"
@@ -42,24 +40,3 @@ func (i Instance) Addr() string { return net.JoinHostPort(i.Host, strconv.Itoa(i
 // Usable tells whether an operator and the instance itself allow new requests
 // to it at all, however unfit it may be.
 func (i Instance) Usable() bool { return i.Enabled && i.Status != Draining }
-
-// HashVersion prefixes every digest. It changes when the fields that are
-// hashed do, so that programs of different versions ignore each other's
-// digests instead of asking for snapshots for ever.
-const HashVersion = "1:"
-
-// Hash returns a hash of the view without its revision: what is hashed is
-// what routing rests on, however it came about. Hashes of a service's
-// instances are added up, so a digest is kept current at the cost of one
-// instance.
-func (i Instance) Hash() uint64 {
-	i.Revision = 0
-	// Encoding a struct of strings, numbers and string maps cannot fail.
-	text, _ := json.Marshal(i)
-	h := fnv.New64a()
-	_, _ = h.Write(text)
-	return h.Sum64()
-}
-
-// FormatHash returns the wire form of a sum of hashes.
-func FormatHash(sum uint64) string { return HashVersion + strconv.FormatUint(sum, 16) }

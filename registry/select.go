@@ -29,7 +29,7 @@ func (s *Service) Candidates() ([]Instance, error) {
 		return nil, ErrNoSuchService
 	}
 	var byTier [tiers][]Instance
-	for _, in := range s.Instances {
+	for in := range s.All() {
 		if in.Usable() {
 			t := tier(in.Status)
 			byTier[t] = append(byTier[t], in)

@@ -17,7 +17,7 @@ func (t *Table) Snapshot(interest Interest) Snapshot {
 
 func (s *Service) snapshot() ServiceSnapshot {
 	return ServiceSnapshot{
-		Name: s.Name, Revision: s.Revision, Instances: s.Instances,
+		Name: s.Name, Revision: s.Revision, Instances: s.Instances(),
 		Meta: s.Meta, MetaRevision: s.MetaRevision,
 	}
 }

@@ -1,12 +1,13 @@
 package registry
 
 import (
-	"hash/fnv"
 	"iter"
 	"maps"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // A TableSource tells where a table's content came from.
@@ -34,6 +35,8 @@ type Table struct {
 	Updated time.Time
 
 	shards [shards]map[string]*Service
+	hash   uint64 // the sum of the services'
+	count  int    // of instances
 }
 
 // NewTable returns an empty table.
@@ -41,26 +44,7 @@ func NewTable(realm, epoch string) *Table {
 	return &Table{Realm: realm, Revision: Revision{Epoch: epoch}, Source: Live}
 }
 
-// A Service is the immutable view of all instances of one service.
-type Service struct {
-	Name string
-	// Revision is the sequence of the last change of routing of this service.
-	Revision uint64
-	// Instances are sorted by id.
-	Instances []Instance
-	// Meta is what is known of the service as a whole, zero if nothing, and
-	// MetaRevision the sequence of its last change.
-	Meta         Meta
-	MetaRevision uint64
-
-	hash uint64
-}
-
-func shardOf(service string) uint8 {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(service))
-	return uint8(h.Sum32())
-}
+func shardOf(service string) uint8 { return uint8(xxhash.Sum64String(service)) }
 
 // Service returns the view of a service, nil if the table has none.
 func (t *Table) Service(name string) *Service {
@@ -85,83 +69,55 @@ func (t *Table) sorted() []*Service {
 }
 
 // Len returns the number of instances.
-func (t *Table) Len() int {
-	n := 0
-	for _, shard := range t.shards {
-		for _, s := range shard {
-			n += len(s.Instances)
-		}
-	}
-	return n
-}
+func (t *Table) Len() int { return t.count }
+
+// Hash returns the sum of the hashes of all services.
+func (t *Table) Hash() uint64 { return t.hash }
 
 // WithService returns a table in which a service has exactly these instances,
 // as of a revision. An empty list keeps the service known, with none. What is
-// known of it as a whole stays.
+// known of it as a whole stays. The table keeps the list: do not change it
+// afterwards.
 func (t *Table) WithService(name string, revision uint64, instances []Instance) *Table {
-	sorted := slices.Clone(instances)
-	slices.SortFunc(sorted, func(a, b Instance) int { return strings.Compare(a.ID, b.ID) })
-	s := newService(name, revision, sorted)
-	s.describe(t.Service(name).described())
-	return t.with(s)
-}
-
-// WithSnapshot returns a table in which a service is what a snapshot says.
-func (t *Table) WithSnapshot(s ServiceSnapshot) *Table {
-	next := t.WithService(s.Name, s.Revision, s.Instances)
-	next.Service(s.Name).describe(s.Meta, s.MetaRevision)
-	return next
+	s := ServiceSnapshot{Name: name, Revision: revision, Instances: instances}
+	s.Meta, s.MetaRevision = t.Service(name).described()
+	return t.WithSnapshot(s)
 }
 
 // WithMeta returns a table with new metadata of a service, as of a revision.
 func (t *Table) WithMeta(service string, m Meta, revision uint64) *Table {
-	next := t.WithService(service, revision, t.Service(service).all())
-	next.Service(service).describe(m, revision)
-	return next
+	return t.with(t.Service(service).withMeta(service, m, revision))
+}
+
+// WithSnapshot returns a table in which a service is what a snapshot says.
+func (t *Table) WithSnapshot(s ServiceSnapshot) *Table { return t.with(newService(s)) }
+
+// WithServices is WithSnapshot for many, at the cost of one copy of what they
+// touch.
+func (t *Table) WithServices(services []ServiceSnapshot) *Table {
+	next := t.edit()
+	for _, s := range services {
+		next.put(newService(s))
+	}
+	return next.table
 }
 
 // WithoutService returns a table that does not know a service.
 func (t *Table) WithoutService(name string) *Table {
-	next := *t
-	i := shardOf(name)
-	next.shards[i] = maps.Clone(t.shards[i])
-	delete(next.shards[i], name)
-	return &next
+	next := t.edit()
+	next.drop(name)
+	return next.table
 }
 
 // WithInstance returns a table in which one instance is replaced or added, as
 // of the instance's own revision.
 func (t *Table) WithInstance(in Instance) *Table {
-	old := t.Service(in.Service)
-	list := make([]Instance, 0, old.Len()+1)
-	at, found := old.find(in.ID)
-	list = append(list, old.all()[:at]...)
-	list = append(list, in)
-	if found {
-		at++
-	}
-	list = append(list, old.all()[at:]...)
-	hash := old.Hash() + in.Hash()
-	if found {
-		hash -= old.Instances[at-1].Hash()
-	}
-	s := &Service{Name: in.Service, Revision: in.Revision, Instances: list, hash: hash}
-	s.Meta, s.MetaRevision = old.described()
-	return t.with(s)
+	return t.with(t.Service(in.Service).withInstance(in))
 }
 
 // WithoutInstance returns a table that lacks one instance, as of a revision.
 func (t *Table) WithoutInstance(service, id string, revision uint64) *Table {
-	old := t.Service(service)
-	at, found := old.find(id)
-	list, hash := slices.Clone(old.all()), old.Hash()
-	if found {
-		hash -= list[at].Hash()
-		list = slices.Delete(list, at, at+1)
-	}
-	s := &Service{Name: service, Revision: revision, Instances: list, hash: hash}
-	s.Meta, s.MetaRevision = old.described()
-	return t.with(s)
+	return t.with(t.Service(service).withoutInstance(service, id, revision))
 }
 
 // At returns the same content as of another revision.
@@ -179,76 +135,48 @@ func (t *Table) From(source TableSource, updated time.Time) *Table {
 }
 
 func (t *Table) with(s *Service) *Table {
+	next := t.edit()
+	next.put(s)
+	return next.table
+}
+
+// An edit is a new table in the making. It copies a shard before it first
+// changes it.
+type edit struct {
+	table *Table
+	owned [shards]bool
+}
+
+func (t *Table) edit() *edit {
 	next := *t
-	i := shardOf(s.Name)
-	next.shards[i] = maps.Clone(t.shards[i])
-	if next.shards[i] == nil {
-		next.shards[i] = map[string]*Service{}
+	return &edit{table: &next}
+}
+
+func (e *edit) put(s *Service) {
+	shard := e.shard(s.Name)
+	e.count(shard[s.Name], s)
+	shard[s.Name] = s
+}
+
+func (e *edit) drop(name string) {
+	shard := e.shard(name)
+	e.count(shard[name], nil)
+	delete(shard, name)
+}
+
+func (e *edit) count(before, after *Service) {
+	e.table.hash += after.Hash() - before.Hash()
+	e.table.count += after.Len() - before.Len()
+}
+
+func (e *edit) shard(service string) map[string]*Service {
+	i := shardOf(service)
+	if !e.owned[i] {
+		e.owned[i] = true
+		e.table.shards[i] = maps.Clone(e.table.shards[i])
 	}
-	next.shards[i][s.Name] = s
-	return &next
-}
-
-func newService(name string, revision uint64, sorted []Instance) *Service {
-	s := &Service{Name: name, Revision: revision, Instances: sorted}
-	for i := range sorted {
-		s.hash += sorted[i].Hash()
+	if e.table.shards[i] == nil {
+		e.table.shards[i] = map[string]*Service{}
 	}
-	return s
-}
-
-// described returns what is known of a service as a whole; of nil, nothing.
-func (s *Service) described() (Meta, uint64) {
-	if s == nil {
-		return Meta{}, 0
-	}
-	return s.Meta, s.MetaRevision
-}
-
-// describe is for a service that nobody else sees yet.
-func (s *Service) describe(m Meta, revision uint64) {
-	s.hash += m.Hash(s.Name) - s.Meta.Hash(s.Name)
-	s.Meta, s.MetaRevision = m, revision
-}
-
-// Hash returns the sum of the hashes of a service's instances and metadata.
-func (s *Service) Hash() uint64 {
-	if s == nil {
-		return 0
-	}
-	return s.hash
-}
-
-// Hash returns the sum of the hashes of all services.
-func (t *Table) Hash() uint64 {
-	var sum uint64
-	for _, shard := range t.shards {
-		for _, s := range shard {
-			sum += s.hash
-		}
-	}
-	return sum
-}
-
-// Instance returns one instance by id.
-func (s *Service) Instance(id string) (Instance, bool) {
-	at, found := s.find(id)
-	if !found {
-		return Instance{}, false
-	}
-	return s.Instances[at], true
-}
-
-// Len returns the number of instances; a nil service has none.
-func (s *Service) Len() int { return len(s.all()) }
-
-func (s *Service) all() []Instance {
-	if s == nil {
-		return nil
-	}
-	return s.Instances
-}
-
-func (s *Service) find(id string) (int, bool) {
-	return slices.BinarySearchFunc(s.all(), id, func(i Instance, id string) int { return strings.Compare(i.ID, id) })
+	return e.table.shards[i]
 }

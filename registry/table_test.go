@@ -13,7 +13,7 @@ func sample(service, id string, port int) Instance {
 
 func idsOf(s *Service) []string {
 	ids := []string{}
-	for _, in := range s.all() {
+	for in := range s.All() {
 		ids = append(ids, in.ID)
 	}
 	return ids
@@ -63,7 +63,7 @@ func TestEmptyTables(t *testing.T) {
 		t.Error("no table has a service")
 	}
 	empty := NewTable("local", "e")
-	if empty.Len() != 0 || empty.Hash() != 0 || empty.Digest("identity").Hash != "1:0" {
+	if empty.Len() != 0 || empty.Hash() != 0 || empty.Digest("identity").Hash != "2:0" {
 		t.Error("an empty table is not empty")
 	}
 	left := empty.WithInstance(sample("identity", "a", 1)).WithoutInstance("identity", "a", 9)
@@ -92,7 +92,7 @@ func TestTheHashIsThatOfTheContent(t *testing.T) {
 	}
 	fresh := NewTable("local", "e")
 	for s := range table.Services() {
-		fresh = fresh.WithService(s.Name, s.Revision, s.Instances)
+		fresh = fresh.WithService(s.Name, s.Revision, s.Instances())
 		if !slices.IsSorted(idsOf(s)) {
 			t.Errorf("%s is not sorted: %v", s.Name, idsOf(s))
 		}
@@ -125,12 +125,49 @@ func TestSnapshotAndDigest(t *testing.T) {
 	}
 }
 
-func BenchmarkWithInstance(b *testing.B) {
-	table := NewTable("local", "e")
-	for i := range 10_000 {
-		table = table.WithInstance(sample(fmt.Sprint("s", i%100), fmt.Sprint("i", i), 1))
+// realmOf returns a table of services that have as many instances each.
+func realmOf(services, each int) *Table {
+	var all []ServiceSnapshot
+	for i := range services {
+		s := ServiceSnapshot{Name: fmt.Sprint("s", i)}
+		for j := range each {
+			in := sample(s.Name, fmt.Sprintf("host%05d-5000", j), 5000)
+			in.Metadata = map[string]string{"git": "4f2a9c"}
+			s.Instances = append(s.Instances, in)
+		}
+		all = append(all, s)
 	}
+	return NewTable("local", "e").WithServices(all)
+}
+
+// BenchmarkWithInstance is one change of tables of different shapes.
+func BenchmarkWithInstance(b *testing.B) {
+	for _, shape := range []struct{ services, each int }{{100, 100}, {5000, 20}, {25, 4000}} {
+		b.Run(fmt.Sprintf("%dx%d", shape.services, shape.each), func(b *testing.B) {
+			table := realmOf(shape.services, shape.each)
+			changed := sample("s7", "host00007-5000", 2)
+			b.ReportAllocs()
+			for b.Loop() {
+				table.WithInstance(changed)
+			}
+		})
+	}
+}
+
+// BenchmarkWithServices makes a table of 10,000 instances.
+func BenchmarkWithServices(b *testing.B) {
+	services := realmOf(500, 20).Snapshot(Interest{Realm: "local"}).Services
+	b.ReportAllocs()
 	for b.Loop() {
-		table.WithInstance(sample("s7", "i7", 2))
+		NewTable("local", "e").WithServices(services)
+	}
+}
+
+func BenchmarkHash(b *testing.B) {
+	in := sample("identity", "host00007-5000", 5000)
+	in.Metadata = map[string]string{"git": "4f2a9c"}
+	b.ReportAllocs()
+	for b.Loop() {
+		in.Hash()
 	}
 }

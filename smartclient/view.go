@@ -36,11 +36,12 @@ func newView(s *registry.Service, zone string, before map[life]*load) (*view, er
 	if err != nil {
 		return nil, err
 	}
-	v := &view{of: s, loads: carryOver(s.Instances, before)}
+	instances := s.Instances()
+	v := &view{of: s, loads: carryOver(instances, before)}
 	near, far := split(candidates, func(in registry.Instance) bool { return zone != "" && in.Zone == zone })
 	v.add(near)
 	v.add(far)
-	v.add(lesser(s.Instances, candidates))
+	v.add(lesser(instances, candidates))
 	return v, nil
 }
 

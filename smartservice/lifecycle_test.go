@@ -28,7 +28,7 @@ func TestServesAndRegisters(t *testing.T) {
 	start(t, a)
 	until(t, table, "identity", "registered", func(s *registry.Service) bool { return s.Len() == 1 })
 	now, _ := table.Table()
-	in := now.Service("identity").Instances[0]
+	in := now.Service("identity").Instances()[0]
 	if in.Version != "1.4.2" || in.Zone != "a" || in.Weight != 50 || in.Metadata["git"] != "abc" || in.Status != registry.Passing {
 		t.Errorf("registered as %+v", in)
 	}
@@ -88,7 +88,7 @@ func TestHealthReachesTheRegistry(t *testing.T) {
 	}, Every(time.Millisecond))
 	start(t, a)
 	status := func(want registry.Status) func(*registry.Service) bool {
-		return func(s *registry.Service) bool { return s.Len() == 1 && s.Instances[0].Status == want }
+		return func(s *registry.Service) bool { return s.Len() == 1 && s.Instances()[0].Status == want }
 	}
 	until(t, table, "identity", "passing", status(registry.Passing))
 	down.Store(true)
@@ -232,7 +232,7 @@ func TestWhileDraining(t *testing.T) {
 		t.Errorf("live is %+v", got)
 	}
 	until(t, table, "identity", "draining", func(s *registry.Service) bool {
-		return s.Len() == 1 && s.Instances[0].Status == registry.Draining
+		return s.Len() == 1 && s.Instances()[0].Status == registry.Draining
 	})
 	cancel() // cuts the hour short
 	if err := <-stopped; err != nil {

@@ -113,7 +113,7 @@ func instancesOf(s *registry.Service) []registry.Instance {
 	if s == nil {
 		return nil
 	}
-	return s.Instances
+	return s.Instances()
 }
 
 func lastRevision(s *registry.Service) (r registry.Revision) {

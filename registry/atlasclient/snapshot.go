@@ -19,8 +19,9 @@ func (c *Client) Snapshot(ctx context.Context, in registry.Interest) (registry.S
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	joined, err := c.gather(ctx, protocol.Snapshot(in))
-	if err != nil {
+	var joined protocol.Joiner
+	defer joined.Wait()
+	if err := c.gather(ctx, protocol.Snapshot(in), &joined); err != nil {
 		return registry.Snapshot{}, fmt.Errorf("snapshot of %s: %w", nameOf(in), err)
 	}
 	s, err := joined.Snapshot()
@@ -51,43 +52,43 @@ func nameOf(in registry.Interest) string {
 
 // gather asks once and collects the parts of the answer. A connection that is
 // lost meanwhile ends it: the rest is not going to come.
-func (c *Client) gather(ctx context.Context, subject string) (*protocol.Joiner, error) {
+func (c *Client) gather(ctx context.Context, subject string, joined *protocol.Joiner) error {
 	nc := c.conn.NATS()
 	inbox := nc.NewInbox()
 	sub, err := nc.SubscribeSync(inbox)
 	if err != nil {
-		return nil, unavailable(err)
+		return unavailable(err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer c.conn.OnDisconnect(func(error) { cancel(nats.ErrDisconnected) })()
-	if err := nc.PublishRequest(subject, inbox, nil); err != nil {
-		return nil, unavailable(err)
+	request := &nats.Msg{Subject: subject, Reply: inbox, Header: nats.Header{protocol.EncodingHeader: {protocol.EncodingPacked}}}
+	if err := nc.PublishMsg(request); err != nil {
+		return unavailable(err)
 	}
-	joined, err := collect(ctx, sub)
+	err = collect(ctx, sub, joined)
 	if cause := context.Cause(ctx); errors.Is(err, context.Canceled) && errors.Is(cause, nats.ErrDisconnected) {
-		return nil, unavailable(cause)
+		return unavailable(cause)
 	}
-	return joined, err
+	return err
 }
 
-func collect(ctx context.Context, sub *nats.Subscription) (*protocol.Joiner, error) {
-	var joined protocol.Joiner
+func collect(ctx context.Context, sub *nats.Subscription, joined *protocol.Joiner) error {
 	for {
 		msg, err := sub.NextMsgWithContext(ctx)
 		if err != nil {
-			return nil, unavailable(err)
+			return unavailable(err)
 		}
 		if noResponders(msg) {
-			return nil, unavailable(nats.ErrNoResponders)
+			return unavailable(nats.ErrNoResponders)
 		}
 		if err := problemOf(msg); err != nil {
-			return nil, err
+			return err
 		}
 		complete, err := joined.Add(protocol.Part{Header: msg.Header, Body: msg.Data})
 		if err != nil || complete {
-			return &joined, err
+			return err
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 // parts splits an encoded snapshot into three messages.
 func parts(t *testing.T, s registry.Snapshot) []*nats.Msg {
 	t.Helper()
-	whole, err := protocol.EncodeSnapshot(s)
+	whole, err := protocol.EncodeJSON(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func parts(t *testing.T, s registry.Snapshot) []*nats.Msg {
 	for i, piece := range [][]byte{body[:cut], body[cut : 2*cut], body[2*cut:]} {
 		all = append(all, &nats.Msg{Data: piece, Header: nats.Header{
 			protocol.PartHeader:     {string(rune('1'+i)) + "/3"},
-			protocol.EncodingHeader: {protocol.EncodingJSONS2},
+			protocol.EncodingHeader: {protocol.EncodingJSON},
 		}})
 	}
 	return all
@@ -112,7 +112,7 @@ func TestChangesAndDigestsComeInOrder(t *testing.T) {
 	const rounds = 300
 	for range rounds {
 		f.publish("atlas.v1.routes.local.identity", `{"epoch":"e","realm":"local","service":"identity","changes":[{"revision":2,"previous":1,"gone":"a"}]}`)
-		f.publish("atlas.v1.digest.local", `{"epoch":"e","realm":"local","revision":2,"hash":"1:0"}`)
+		f.publish("atlas.v1.digest.local", `{"epoch":"e","realm":"local","revision":2,"hash":"2:0"}`)
 	}
 	for i := range rounds {
 		if u := f.next(updates); u.Changes == nil || u.Changes.Changes[0].Gone != "a" {
@@ -132,8 +132,8 @@ func TestWhatIsNotTheRegistrysWordIsIgnored(t *testing.T) {
 	f.publish("atlas.v1.routes.local.identity", `{"realm":"other","service":"identity"}`)
 	f.publish("atlas.v1.digest.local", `{"realm":"local","service":"identity"}`)
 	f.publish("atlas.v1.digest.local", `[]`)
-	f.publish("atlas.v1.digest.local", `{"realm":"local","hash":"1:7"}`)
-	if u := f.next(updates); u.Digest == nil || u.Digest.Hash != "1:7" {
+	f.publish("atlas.v1.digest.local", `{"realm":"local","hash":"2:7"}`)
+	if u := f.next(updates); u.Digest == nil || u.Digest.Hash != "2:7" {
 		t.Errorf("heard %+v", u)
 	}
 	if n := f.client.Ignored(); n != 5 {
@@ -153,7 +153,7 @@ func TestAReconnectIsALoss(t *testing.T) {
 	if err := f.client.conn.NATS().Flush(); err != nil {
 		t.Fatal(err)
 	}
-	f.publish("atlas.v1.digest.local.identity", `{"realm":"local","service":"identity","hash":"1:7"}`)
+	f.publish("atlas.v1.digest.local.identity", `{"realm":"local","service":"identity","hash":"2:7"}`)
 	for u := f.next(updates); u.Digest == nil; u = f.next(updates) {
 	}
 }
@@ -176,7 +176,7 @@ func TestASlowListenerIsToldOfItsLoss(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range heardMost + 100 {
-		f.publish("atlas.v1.digest.local", `{"realm":"local","hash":"1:7"}`)
+		f.publish("atlas.v1.digest.local", `{"realm":"local","hash":"2:7"}`)
 	}
 	if err := errors.Join(f.atlas.NATS().Flush(), f.conn.NATS().Flush()); err != nil {
 		t.Fatal(err)

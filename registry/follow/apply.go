@@ -66,12 +66,14 @@ func revisionOf(t *registry.Table, service string) uint64 {
 func merge(t *registry.Table, in registry.Interest, s registry.Snapshot, force bool) *registry.Table {
 	listed := make(map[string]bool, len(s.Services))
 	keeps := func(name string) bool { return !force && revisionOf(t, name) > s.Revision.Sequence }
+	var taken []registry.ServiceSnapshot
 	for _, service := range s.Services {
 		listed[service.Name] = true
 		if covers(in, service.Name) && !keeps(service.Name) {
-			t = t.WithSnapshot(service)
+			taken = append(taken, service)
 		}
 	}
+	t = t.WithServices(taken)
 	for _, name := range heldBy(t, in) {
 		if !listed[name] && !keeps(name) {
 			t = t.WithoutService(name)
@@ -103,7 +105,7 @@ func heldBy(t *registry.Table, in registry.Interest) []string {
 func missing(before, after *registry.Table, in registry.Interest) []registry.Instance {
 	var gone []registry.Instance
 	for _, name := range heldBy(before, in) {
-		for _, instance := range before.Service(name).Instances {
+		for instance := range before.Service(name).All() {
 			if _, ok := after.Service(name).Instance(instance.ID); !ok {
 				gone = append(gone, instance)
 			}

@@ -73,7 +73,7 @@ func text(t *registry.Table) []string {
 	lines := []string{}
 	for s := range t.Services() {
 		line := s.Name + "@" + string(rune('0'+s.Revision/10)) + string(rune('0'+s.Revision%10)) + ":"
-		for _, in := range s.Instances {
+		for in := range s.All() {
 			line += " " + in.ID
 		}
 		lines = append(lines, strings.Replace(line, "@0", "@", 1))

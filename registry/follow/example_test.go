@@ -34,6 +34,6 @@ func Example() {
 	<-changed
 	now, _ := table.Table()
 	in, _ := now.Service("identity").Instance("host001-5000")
-	fmt.Println(service.Instances[0].Enabled, in.Enabled, in.Reason)
+	fmt.Println(service.Instances()[0].Enabled, in.Enabled, in.Reason)
 	// Output: true false broken disk
 }

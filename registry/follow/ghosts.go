@@ -98,7 +98,7 @@ func sooner(a, b time.Time) time.Time {
 // instancesOf returns a copy that may be appended to.
 func instancesOf(t *registry.Table, service string) []registry.Instance {
 	if s := t.Service(service); s != nil {
-		return slices.Clone(s.Instances)
+		return slices.Clone(s.Instances())
 	}
 	return nil
 }

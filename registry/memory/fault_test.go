@@ -115,7 +115,7 @@ func TestAFlagEndsOnTime(t *testing.T) {
 		if _, err := reg.SetFlag(context.Background(), host001, flag); err != nil {
 			t.Fatal(err)
 		}
-		enabled := func() bool { return reg.Table("local").Service("identity").Instances[0].Enabled }
+		enabled := func() bool { return reg.Table("local").Service("identity").Instances()[0].Enabled }
 		pass(59 * time.Second)
 		if enabled() {
 			t.Error("enabled before its time")

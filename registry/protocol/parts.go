@@ -1,12 +1,9 @@
 package protocol
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/klauspost/compress/s2"
 
 	"fairlead.dev/registry"
 )
@@ -14,12 +11,22 @@ import (
 const (
 	// PartHeader numbers the parts of an answer: "2/3".
 	PartHeader = "Fairlead-Part"
-	// EncodingHeader names how the parts, put together, are encoded. A reader
-	// refuses what it does not know.
+	// EncodingHeader names how an answer is encoded. A request may name the
+	// encoding it wants; without, it gets [EncodingJSON], which was there
+	// first. A reader refuses what it does not know.
 	EncodingHeader = "Fairlead-Encoding"
-	// EncodingJSONS2 is JSON in one S2 block.
-	EncodingJSONS2 = "json+s2"
-	// PartSize is the most bytes of a part, well below the bus's default
+	// RealmHeader and RevisionHeader tell what a packed snapshot is of, and
+	// as of when, so that the same parts serve while only that goes on.
+	RealmHeader    = "Fairlead-Realm"
+	RevisionHeader = "Fairlead-Revision"
+
+	// EncodingJSON is JSON in one S2 block, cut into parts.
+	EncodingJSON = "json+s2"
+	// EncodingPacked has an S2 block of its own in each part, see
+	// [PackServices].
+	EncodingPacked = "packed1+s2"
+
+	// PartSize is about the most bytes of a part, well below the bus's default
 	// payload limit of 1 MiB.
 	PartSize = 512 << 10
 
@@ -27,6 +34,7 @@ const (
 	// of a few bytes can make a reader allocate.
 	maxParts    = 1024
 	maxSnapshot = 512 << 20
+	maxUnpacked = 8 << 20
 )
 
 // A Part is one message of an answer in several.
@@ -35,58 +43,30 @@ type Part struct {
 	Body   []byte
 }
 
-// EncodeSnapshot returns a snapshot as one or more parts.
-func EncodeSnapshot(s registry.Snapshot) ([]Part, error) {
-	text, err := json.Marshal(s)
-	if err != nil {
-		return nil, fmt.Errorf("encode snapshot: %w", err)
-	}
-	return split(s2.Encode(nil, text)), nil
-}
-
-func split(packed []byte) []Part {
-	total := (len(packed) + PartSize - 1) / PartSize
-	parts := make([]Part, total)
-	for i := range parts {
-		end := min((i+1)*PartSize, len(packed))
-		parts[i] = Part{
-			Header: map[string][]string{
-				PartHeader:     {fmt.Sprintf("%d/%d", i+1, total)},
-				EncodingHeader: {EncodingJSONS2},
-			},
-			Body: packed[i*PartSize : end],
-		}
+// PackedParts returns the parts of a packed snapshot: bodies from
+// [PackServices], with what they are of.
+func PackedParts(realm string, at registry.Revision, bodies [][]byte) []Part {
+	parts := parts(EncodingPacked, bodies)
+	for _, p := range parts {
+		p.Header[RealmHeader] = []string{realm}
+		p.Header[RevisionHeader] = []string{at.String()}
 	}
 	return parts
 }
 
-// A Joiner puts the parts of one answer together. The zero value is ready.
-type Joiner struct {
-	bodies [][]byte
-	have   int
+func parts(encoding string, bodies [][]byte) []Part {
+	all := make([]Part, len(bodies))
+	for i, body := range bodies {
+		all[i] = Part{Body: body, Header: map[string][]string{
+			PartHeader:     {fmt.Sprintf("%d/%d", i+1, len(bodies))},
+			EncodingHeader: {encoding},
+		}}
+	}
+	return all
 }
 
-// Add takes one part, in any order, and tells whether the answer is complete.
-func (j *Joiner) Add(p Part) (complete bool, err error) {
-	number, total, err := position(p.Header)
-	if err != nil {
-		return false, err
-	}
-	if j.bodies == nil {
-		j.bodies = make([][]byte, total)
-	}
-	if total != len(j.bodies) || j.bodies[number-1] != nil {
-		return false, fmt.Errorf("part %d of %d does not fit an answer of %d parts", number, total, len(j.bodies))
-	}
-	j.bodies[number-1] = append([]byte{}, p.Body...)
-	j.have++
-	return j.have == total, nil
-}
-
+// position reads a part's number and how many there are.
 func position(header map[string][]string) (number, total int, err error) {
-	if enc := first(header, EncodingHeader); enc != EncodingJSONS2 {
-		return 0, 0, fmt.Errorf("snapshot has encoding %q, want %q", enc, EncodingJSONS2)
-	}
 	text := first(header, PartHeader)
 	left, right, _ := strings.Cut(text, "/")
 	number, err = strconv.Atoi(left)
@@ -97,30 +77,19 @@ func position(header map[string][]string) (number, total int, err error) {
 	return number, total, nil
 }
 
+func revisionOf(header map[string][]string) (registry.Revision, error) {
+	text := first(header, RevisionHeader)
+	epoch, sequence, _ := strings.Cut(text, "-")
+	n, err := strconv.ParseUint(sequence, 10, 64)
+	if err != nil {
+		return registry.Revision{}, fmt.Errorf("snapshot has revision %.40q, want like 3f9c-17", text)
+	}
+	return registry.Revision{Epoch: epoch, Sequence: n}, nil
+}
+
 func first(header map[string][]string, name string) string {
 	if v := header[name]; len(v) > 0 {
 		return v[0]
 	}
 	return ""
-}
-
-// Snapshot decodes a complete answer.
-func (j *Joiner) Snapshot() (registry.Snapshot, error) {
-	var packed []byte
-	for _, b := range j.bodies {
-		packed = append(packed, b...)
-	}
-	size, err := s2.DecodedLen(packed)
-	if err != nil || size > maxSnapshot {
-		return registry.Snapshot{}, fmt.Errorf("snapshot is not an S2 block of at most %d bytes", maxSnapshot)
-	}
-	text, err := s2.Decode(nil, packed)
-	if err != nil {
-		return registry.Snapshot{}, fmt.Errorf("unpack snapshot: %w", err)
-	}
-	var s registry.Snapshot
-	if err := json.Unmarshal(text, &s); err != nil {
-		return registry.Snapshot{}, fmt.Errorf("decode snapshot: %w", err)
-	}
-	return s, nil
 }

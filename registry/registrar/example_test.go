@@ -25,7 +25,7 @@ func Example() {
 	}
 	r.Start()
 	fmt.Println(r.Registered(ctx), reg.Table("local").Len())
-	fmt.Println(r.Drain(ctx), reg.Table("local").Service("identity").Instances[0].Status)
+	fmt.Println(r.Drain(ctx), reg.Table("local").Service("identity").Instances()[0].Status)
 	fmt.Println(r.Stop(ctx), reg.Table("local").Len())
 	// Output:
 	// <nil> 1

@@ -3,7 +3,6 @@ package atlas
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -102,10 +101,10 @@ func (s *state) status(now time.Time) protocol.StatusReply {
 func realmStatus(t *registry.Table) protocol.RealmStatus {
 	r := protocol.RealmStatus{Instances: t.Len(), Statuses: map[registry.Status]int{}}
 	for s := range t.Services() {
-		if len(s.Instances) > 0 {
+		if s.Len() > 0 {
 			r.Services++
 		}
-		for _, in := range s.Instances {
+		for in := range s.All() {
 			r.Statuses[in.Status]++
 			if !in.Enabled {
 				r.Disabled++
@@ -146,11 +145,11 @@ func (n *Node) snapshot(ctx context.Context, m micro.Request) ([]protocol.Part, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	var table *registry.Table
-	if err := n.ask(ctx, func(s *state) { table = s.current(in.Realm) }); err != nil {
-		return nil, err
-	}
-	return n.packed.parts(in, table)
+	return n.packed.parts(in, m.Headers().Get(protocol.EncodingHeader), func() (*registry.Table, error) {
+		var table *registry.Table
+		err := n.ask(ctx, func(s *state) { table = s.current(in.Realm) })
+		return table, err
+	})
 }
 
 func checkInterest(in registry.Interest) error {
@@ -165,41 +164,4 @@ func checkInterest(in registry.Interest) error {
 // current returns a realm's table as of the last entry of any realm.
 func (s *state) current(realm string) *registry.Table {
 	return s.model.table(realm)
-}
-
-// A snapshotCache keeps the last packed snapshot of each realm, so that a
-// thousand clients that come back together cost one packing. The zero value is
-// ready; it may be used concurrently.
-type snapshotCache struct {
-	mu     sync.Mutex
-	realms map[string]packedRealm
-}
-
-type packedRealm struct {
-	table *registry.Table
-	parts []protocol.Part
-}
-
-func (c *snapshotCache) parts(in registry.Interest, t *registry.Table) ([]protocol.Part, error) {
-	if in.Service != "" {
-		return protocol.EncodeSnapshot(t.Snapshot(in))
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if p := c.realms[in.Realm]; p.table == t && t != nil {
-		return p.parts, nil
-	}
-	parts, err := protocol.EncodeSnapshot(t.Snapshot(in))
-	if err != nil {
-		return nil, err
-	}
-	if c.realms == nil {
-		c.realms = map[string]packedRealm{}
-	}
-	// A realm that nobody registered in is not remembered: strangers could
-	// name any number of them.
-	if t.Len() > 0 {
-		c.realms[in.Realm] = packedRealm{t, parts}
-	}
-	return parts, nil
 }

@@ -69,7 +69,7 @@ func instances(s *registry.Service) []registry.Instance {
 	if s == nil {
 		return nil
 	}
-	return s.Instances
+	return s.Instances()
 }
 
 func compareFirst(old, now []registry.Instance) int {

@@ -88,8 +88,8 @@ func (p *Plane) instanceAt(service string, addr netip.AddrPort) string {
 		return ""
 	}
 	host := addr.Addr().String()
-	for i := range s.Instances {
-		if in := &s.Instances[i]; in.Port == int(addr.Port()) && in.Host == host {
+	for in := range s.All() {
+		if in.Port == int(addr.Port()) && in.Host == host {
 			return in.ID
 		}
 	}

@@ -1,0 +1,131 @@
+package registry
+
+import (
+	"iter"
+	"slices"
+	"strings"
+)
+
+// A Service is the immutable view of one service: its instances, and what is
+// known of it as a whole.
+type Service struct {
+	Name string
+	// Revision is the sequence of the last change of routing of this service.
+	Revision uint64
+	// Meta is what is known of the service as a whole, zero if nothing, and
+	// MetaRevision the sequence of its last change.
+	Meta         Meta
+	MetaRevision uint64
+
+	list list
+	hash uint64
+}
+
+// newService keeps the list, unless it has to be sorted first.
+func newService(from ServiceSnapshot) *Service {
+	sorted := from.Instances
+	if !slices.IsSortedFunc(sorted, byID) {
+		sorted = slices.Clone(sorted)
+		slices.SortFunc(sorted, byID)
+	}
+	s := &Service{
+		Name: from.Name, Revision: from.Revision, Meta: from.Meta, MetaRevision: from.MetaRevision,
+		list: newList(sorted), hash: from.Meta.Hash(from.Name),
+	}
+	for i := range sorted {
+		s.hash += sorted[i].Hash()
+	}
+	return s
+}
+
+func byID(a, b Instance) int { return strings.Compare(a.ID, b.ID) }
+
+// at returns a copy to change, as of a revision; of nil, one without anything.
+func (s *Service) at(name string, revision uint64) *Service {
+	next := &Service{}
+	if s != nil {
+		*next = *s
+	}
+	next.Name, next.Revision = name, revision
+	return next
+}
+
+// described returns what is known of a service as a whole; of nil, nothing.
+func (s *Service) described() (Meta, uint64) {
+	if s == nil {
+		return Meta{}, 0
+	}
+	return s.Meta, s.MetaRevision
+}
+
+func (s *Service) withMeta(name string, m Meta, revision uint64) *Service {
+	next := s.at(name, revision)
+	next.hash += m.Hash(name) - next.Meta.Hash(name)
+	next.Meta, next.MetaRevision = m, revision
+	return next
+}
+
+func (s *Service) withInstance(in Instance) *Service {
+	next := s.at(in.Service, in.Revision)
+	next.hash += in.Hash()
+	if old, found := s.Instance(in.ID); found {
+		next.hash -= old.Hash()
+	}
+	next.list = s.all().with(in)
+	return next
+}
+
+func (s *Service) withoutInstance(service, id string, revision uint64) *Service {
+	next := s.at(service, revision)
+	if old, found := s.Instance(id); found {
+		next.hash -= old.Hash()
+	}
+	next.list = s.all().without(id)
+	return next
+}
+
+// Hash returns the sum of the hashes of a service's instances and metadata.
+func (s *Service) Hash() uint64 {
+	if s == nil {
+		return 0
+	}
+	return s.hash
+}
+
+// Len returns the number of instances; a nil service has none.
+func (s *Service) Len() int { return s.all().count }
+
+// All yields the instances, sorted by id.
+func (s *Service) All() iter.Seq[Instance] {
+	return func(yield func(Instance) bool) {
+		for _, block := range s.all().blocks {
+			for i := range block {
+				if !yield(block[i]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Instances returns the instances, sorted by id. The list may be the service's
+// own: do not change it. Of a service of many instances it is a copy, which
+// [Service.All] spares.
+func (s *Service) Instances() []Instance { return s.all().flat() }
+
+// Instance returns one instance by id.
+func (s *Service) Instance(id string) (Instance, bool) {
+	l := s.all()
+	block, at, found := l.find(id)
+	if !found {
+		return Instance{}, false
+	}
+	return l.blocks[block][at], true
+}
+
+func (s *Service) all() list {
+	if s == nil {
+		return list{}
+	}
+	return s.list
+}
