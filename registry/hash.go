@@ -1,11 +1,9 @@
 package registry
 
 import (
-	"encoding/binary"
+	"math/bits"
 	"strconv"
 	"time"
-
-	"github.com/cespare/xxhash/v2"
 )
 
 // HashVersion prefixes every digest. It changes when the fields that are
@@ -18,47 +16,85 @@ const HashVersion = "2:"
 // instances are added up, so a digest is kept current at the cost of one
 // instance.
 //
-// It is the XXH64 of the fields in the order of the struct: texts after their
-// length, numbers, and times as seconds and nanoseconds of Unix time, each
-// number in 8 bytes, little end first. Metadata counts as the sum of the
-// XXH64 of its pairs.
+// It runs over 64-bit words: of each text its length and then its bytes, eight
+// to a word, the first in the lowest bits; numbers; times as seconds and
+// nanoseconds of Unix time. Metadata is one word, the sum of the hashes of its
+// pairs, because a map has no order. See [digest.word] for a step. It finds
+// what was lost or garbled; it is no protection from forgery.
 func (i Instance) Hash() uint64 {
-	var room [512]byte
-	b := room[:0]
-	for _, text := range [...]string{i.Service, i.ID, i.Scheme, i.Host, i.Health, i.Version, i.Zone, i.Incarnation, string(i.Status), i.Owner, i.Reason} {
-		b = appendText(b, text)
-	}
-	for _, number := range [...]uint64{uint64(i.Port), uint64(i.Weight), hashMetadata(i.Metadata), asNumber(i.Enabled)} {
-		b = binary.LittleEndian.AppendUint64(b, number)
-	}
-	b = appendTime(b, i.Until)
-	b = appendTime(b, i.Since)
-	return xxhash.Sum64(b)
+	d := newDigest
+	d.text(i.Service)
+	d.text(i.ID)
+	d.text(i.Scheme)
+	d.text(i.Host)
+	d.word(uint64(i.Port))
+	d.text(i.Health)
+	d.text(i.Version)
+	d.text(i.Zone)
+	d.word(uint64(i.Weight))
+	d.word(hashPairs(i.Metadata))
+	d.text(i.Incarnation)
+	d.text(string(i.Status))
+	d.flag(i.Enabled)
+	d.text(i.Owner)
+	d.text(i.Reason)
+	d.time(i.Until)
+	d.time(i.Since)
+	return uint64(d)
 }
 
-// hashMetadata does not depend on the order, which a map does not have.
-func hashMetadata(pairs map[string]string) (sum uint64) {
-	var room [256]byte
+func hashPairs(pairs map[string]string) (sum uint64) {
 	for key, value := range pairs {
-		sum += xxhash.Sum64(appendText(appendText(room[:0], key), value))
+		d := newDigest
+		d.text(key)
+		d.text(value)
+		sum += uint64(d)
 	}
 	return sum
 }
 
-func appendText(b []byte, s string) []byte {
-	return append(binary.LittleEndian.AppendUint64(b, uint64(len(s))), s...)
+// A digest in the making. The constants are the fractions of the square roots
+// of 2 and 3.
+type digest uint64
+
+const (
+	newDigest digest = 0x6a09e667f3bcc908
+	factor    uint64 = 0xbb67ae8584caa73b
+)
+
+// word multiplies and folds the 128 bits of the product into 64.
+func (d *digest) word(w uint64) {
+	high, low := bits.Mul64(uint64(*d)^w, factor)
+	*d = digest(high ^ low)
 }
 
-func appendTime(b []byte, t time.Time) []byte {
-	b = binary.LittleEndian.AppendUint64(b, uint64(t.Unix()))
-	return binary.LittleEndian.AppendUint64(b, uint64(t.Nanosecond()))
-}
-
-func asNumber(b bool) uint64 {
-	if b {
-		return 1
+func (d *digest) text(s string) {
+	d.word(uint64(len(s)))
+	for ; len(s) >= 8; s = s[8:] {
+		d.word(uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56)
 	}
-	return 0
+	if s == "" {
+		return
+	}
+	var last uint64
+	for i := range len(s) {
+		last |= uint64(s[i]) << (8 * i)
+	}
+	d.word(last)
+}
+
+func (d *digest) time(t time.Time) {
+	d.word(uint64(t.Unix()))
+	d.word(uint64(t.Nanosecond()))
+}
+
+func (d *digest) flag(b bool) {
+	if b {
+		d.word(1)
+		return
+	}
+	d.word(0)
 }
 
 // FormatHash returns the wire form of a sum of hashes.

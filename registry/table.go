@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/cespare/xxhash/v2"
 )
 
 // A TableSource tells where a table's content came from.
@@ -44,7 +42,11 @@ func NewTable(realm, epoch string) *Table {
 	return &Table{Realm: realm, Revision: Revision{Epoch: epoch}, Source: Live}
 }
 
-func shardOf(service string) uint8 { return uint8(xxhash.Sum64String(service)) }
+func shardOf(service string) uint8 {
+	d := newDigest
+	d.text(service)
+	return uint8(d)
+}
 
 // Service returns the view of a service, nil if the table has none.
 func (t *Table) Service(name string) *Service {
