@@ -280,7 +280,7 @@ func same(table *registry.Table, want map[string]route) error {
 		return fmt.Errorf("has %d instances of %d", table.Len(), len(want))
 	}
 	for s := range table.Services() {
-		for _, in := range s.Instances {
+		for _, in := range s.Instances() {
 			name := s.Name + "/" + in.ID
 			got := route{endpoint: in.Scheme + "://" + in.Addr(), enabled: in.Enabled}
 			if expected, listed := want[name]; !listed || !expected.rubbish && got != expected {
