@@ -24,6 +24,15 @@ const (
 	syncInterval = 2 * time.Minute
 )
 
+// batchLimits bound what an atomic batch that nobody commits takes of the
+// disk. The registry's own batches are as large; what the server refuses is
+// written singly.
+var batchLimits = server.JSLimitOpts{
+	MaxBatchSize:              256,
+	MaxBatchInflightPerStream: 16,
+	MaxBatchTimeout:           2 * time.Second,
+}
+
 // serverOptions turns ours into the server's: the accounts from the text, the
 // rest in code because it differs from process to process.
 func serverOptions(opts Options, creds Credentials) (*server.Options, error) {
@@ -36,6 +45,7 @@ func serverOptions(opts Options, creds Credentials) (*server.Options, error) {
 	so.NoAuthUser = anonymousUser(opts)
 	so.JetStream, so.StoreDir = true, storeDir(opts)
 	so.SyncAlways, so.SyncInterval = !opts.Unsynced, syncInterval
+	so.JetStreamLimits = batchLimits
 	so.PingInterval, so.MaxPingsOut = pingInterval, maxPingsOut
 	so.MaxPayload = opts.MaxPayload
 	so.ClientAdvertise = opts.Advertise

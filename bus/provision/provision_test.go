@@ -19,7 +19,12 @@ import (
 	"fairlead.dev/bus/provision"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// sourcing is the server's own: a stream that takes from another one waits for
+// an answer to its first request, and goes on waiting for a while after the
+// server has stopped.
+const sourcing = "github.com/nats-io/nats-server/v2/server.(*stream).trySetupSourceConsumer.func3"
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreTopFunction(sourcing)) }
 
 var quiet = slog.New(slog.DiscardHandler)
 

@@ -101,6 +101,7 @@ func events(replicas int, maxBytes int64) jetstream.StreamConfig {
 	config.MaxAge = eventsMaxAge
 	config.MaxBytes = maxBytes
 	config.MaxMsgSize = eventMaxSize
+	config.AllowAtomicPublish = true
 	config.RePublish = &jetstream.RePublish{
 		Source:      bus.EventPrefix + ".>",
 		Destination: bus.FeedPrefix + ".>",

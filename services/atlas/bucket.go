@@ -13,13 +13,23 @@ import (
 
 const bucketCheckEvery = time.Second
 
-// ensureEpoch gives a bucket that is new its random id.
-func (s *store) ensureEpoch(ctx context.Context) error {
-	last, err := s.lastOf(ctx, epochKey)
+// ensureOwn gives a bucket that is new its random id, and the secret that the
+// ids of its events are made with.
+func (s *store) ensureOwn(ctx context.Context) error {
+	for _, key := range []string{epochKey, secretKey} {
+		if err := s.ensureRandom(ctx, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *store) ensureRandom(ctx context.Context, key string) error {
+	last, err := s.lastOf(ctx, key)
 	if err != nil || last != 0 {
 		return err
 	}
-	_, err = s.put(ctx, epochKey, []byte(randomID()), 0, "")
+	_, err = s.put(ctx, key, []byte(randomID()), 0, "")
 	if errors.Is(err, errMoved) {
 		return nil
 	}
@@ -100,7 +110,7 @@ func (n *Node) restore(ctx context.Context) error {
 	if err := provision.Ensure(ctx, n.store.js, n.opts.Provision); err != nil {
 		return err
 	}
-	if err := n.store.ensureEpoch(ctx); err != nil {
+	if err := n.store.ensureOwn(ctx); err != nil {
 		return err
 	}
 	for key, value := range values {

@@ -3,6 +3,8 @@ package atlas
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 
 	"fairlead.dev/bus"
 	"fairlead.dev/registry"
+	"fairlead.dev/registry/atlasclient"
 	"fairlead.dev/registry/protocol"
 	"fairlead.dev/schemas"
 	"fairlead.dev/schemas/validate"
@@ -169,5 +172,96 @@ func (b *realBus) feedMessages(t *testing.T, subject string) func(*testing.T) ev
 			t.Fatalf("%s: no event", subject)
 			panic("unreachable")
 		}
+	}
+}
+
+func TestAProgramCannotTakeThePlaceOfAnEvent(t *testing.T) {
+	b := startBus(t, t.TempDir())
+	n := startNode(t, b, Terms{})
+	status, err := n.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := b.feedMessages(t, "feed.v1.local.identity.instance.>")
+	// Everything that a program can know of the next event's id.
+	for i := range uint64(5) {
+		forged := event.New()
+		forged.SetSource(eventSource)
+		forged.SetType("com.example.forged")
+		forged.SetID(eventID("", status.Revision.Epoch, status.Revision.Sequence+i, "0"))
+		if _, err := b.app.Publish(t.Context(), "events.v1.local.identity.forged", forged); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := register(t, b.app, host001, nowhere(t), "life-1"); err != nil {
+		t.Fatal(err)
+	}
+	if e := next(t); schemas.Type(e.Type()) != schemas.TypeInstanceRegistered {
+		t.Errorf("announced %s", e.Type())
+	}
+}
+
+func TestEventsComeInTheOrderOfTheirRevisionsAndEachOnce(t *testing.T) {
+	const instances = 300
+	b := startBus(t, t.TempDir())
+	startNode(t, b, Terms{})
+	next := b.feedMessages(t, "feed.v1.local.identity.>")
+	client := atlasclient.New(b.app, atlasclient.Options{Logger: quiet()})
+	var all sync.WaitGroup
+	for i := range instances {
+		all.Go(func() {
+			k := registry.Key{Realm: "local", Service: "identity", Instance: fmt.Sprintf("host-%d", i)}
+			if _, err := client.Register(t.Context(), k, registry.Registration{Host: "127.0.0.1", Port: 1 + i}, registry.Life{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	last := uint64(0)
+	for range instances {
+		var about schemas.AboutInstance
+		if err := json.Unmarshal(next(t).Data(), &about); err != nil || about.Revision.Sequence <= last {
+			t.Fatalf("%d came after %d, %v", about.Revision.Sequence, last, err)
+		}
+		last = about.Revision.Sequence
+	}
+}
+
+func TestAnEventThatWaitedForLongIsNotAnnouncedTwice(t *testing.T) {
+	b := startBus(t, t.TempDir())
+	n := startNode(t, b, Terms{})
+	next := b.feedMessages(t, "feed.v1.local.identity.>")
+	lease, err := register(t, b.app, host001, nowhere(t), "life-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	next(t)
+	// As a node finds them that was stopped for longer than the stream knows
+	// ids, while another one led.
+	old := time.Now().Add(-time.Hour)
+	waiting := []announcement{
+		{epoch: lease.Revision.Epoch, transition: transition{entry: entry{seq: lease.Revision.Sequence, at: old}}},
+		{epoch: lease.Revision.Epoch, transition: transition{entry: entry{seq: lease.Revision.Sequence + 1, at: old}}},
+	}
+	if got := n.events.stillNews(t.Context(), waiting); len(got) != 1 || got[0].transition.entry.seq != lease.Revision.Sequence+1 {
+		t.Errorf("still to be announced: %+v", got)
+	}
+}
+
+func TestTheQueueOfEventsHasABound(t *testing.T) {
+	l := newEventLog(nil, nil, quiet())
+	for range announcementsMost {
+		if !l.announce("e1", transition{}) {
+			t.Fatal("no room")
+		}
+	}
+	if l.announce("e1", transition{}) || l.announce("e1", transition{}) {
+		t.Error("there is room for more")
+	}
+	for len(l.take()) > 0 {
+		continue
+	}
+	if !l.announce("e1", transition{}) {
+		t.Error("still no room after everything was taken")
 	}
 }

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"fairlead.dev/bus"
@@ -24,28 +25,56 @@ const (
 	eventRetry = 250 * time.Millisecond
 	// farewell bounds what a stopping node still publishes.
 	farewell = time.Second
+	// announcementsMost bounds what waits in memory while the stream of events
+	// takes nothing. The bucket holds the rest.
+	announcementsMost = 16384
+	// eventsOfOne is the most events that one transition makes.
+	eventsOfOne = 4
+	// staleAfter is well below the time for which the stream recognises an
+	// event by its id. What has waited for longer may have been announced by
+	// another node in between.
+	staleAfter = time.Minute
 )
 
-// An eventLog publishes events in order, one after the other, each until the
-// stream has acknowledged it. Announcing never waits.
+// An eventLog publishes events in order, each until the stream has
+// acknowledged it; those that wait go together. Announcing never waits.
 type eventLog struct {
 	conn *bus.Conn
+	js   jetstream.JetStream
 	log  *slog.Logger
 
-	mu    sync.Mutex
-	queue []event.Event
-	more  chan struct{}
+	mu     sync.Mutex
+	queue  []announcement
+	secret string
+	// full is set when something was not queued for want of room.
+	full bool
+	more chan struct{}
 }
 
-func newEventLog(conn *bus.Conn, log *slog.Logger) *eventLog {
-	return &eventLog{conn: conn, log: log, more: make(chan struct{}, 1)}
+// An announcement waits to be published: the events of a transition, which are
+// made only then, or one that follows from no entry.
+type announcement struct {
+	epoch      string
+	transition transition
+	other      *event.Event
 }
 
-// announce queues the events of a transition.
-func (l *eventLog) announce(epoch string, t transition) {
-	for i, data := range eventsOf(epoch, t) {
-		l.add(data, eventID(epoch, t.entry.seq, i), t.entry.at)
-	}
+func newEventLog(conn *bus.Conn, js jetstream.JetStream, log *slog.Logger) *eventLog {
+	return &eventLog{conn: conn, js: js, log: log, more: make(chan struct{}, 1)}
+}
+
+// know takes over the secret of event ids.
+func (l *eventLog) know(secret string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.secret = secret
+}
+
+// announce queues the events of a transition. It reports false if there is no
+// room; from then on nothing is queued until what waits has been published,
+// and the rest has to be announced anew from the [eventLog.cursor] on.
+func (l *eventLog) announce(epoch string, t transition) bool {
+	return l.queueUp(announcement{epoch: epoch, transition: t})
 }
 
 // announceRebuilt tells every realm that a new epoch began.
@@ -55,28 +84,42 @@ func (l *eventLog) announceRebuilt(m *model, previous string) {
 			AboutService:  schemas.AboutService{Realm: realm, Service: schemas.PlatformService},
 			Revision:      schemas.Revision{Epoch: m.epoch, Sequence: m.seq},
 			PreviousEpoch: previous, Instances: t.Len(),
-		}, eventID(m.epoch, m.seq, 0)+"-"+realm, time.Now())
+		}, eventID(m.secret, m.epoch, m.seq, "rebuilt-"+realm), time.Now())
 	}
 }
 
+// add queues an event that follows from no entry of the bucket. Without room
+// it is dropped: nothing could tell of it later.
 func (l *eventLog) add(data schemas.Data, id string, at time.Time) {
+	e, err := newEvent(data, id, at)
+	if err != nil || !l.queueUp(announcement{other: &e}) {
+		l.log.Error("event not announced", "type", data.EventType(), "id", id, "error", err)
+	}
+}
+
+func newEvent(data schemas.Data, id string, at time.Time) (event.Event, error) {
 	e := event.New()
 	e.SetID(id)
 	e.SetSource(eventSource)
 	e.SetType(string(data.EventType()))
 	e.SetTime(at)
 	e.SetDataSchema(data.EventType().SchemaURI())
-	if err := e.SetData(event.ApplicationJSON, data); err != nil {
-		l.log.Error("event not encoded", "type", e.Type(), "error", err)
-		return
-	}
+	return e, e.SetData(event.ApplicationJSON, data)
+}
+
+func (l *eventLog) queueUp(a announcement) bool {
 	l.mu.Lock()
-	l.queue = append(l.queue, e)
-	l.mu.Unlock()
+	defer l.mu.Unlock()
+	if l.full || len(l.queue) >= announcementsMost {
+		l.full = true
+		return false
+	}
+	l.queue = append(l.queue, a)
 	select {
 	case l.more <- struct{}{}:
 	default:
 	}
+	return true
 }
 
 // run publishes until ctx ends, and then for a moment what is left.
@@ -96,91 +139,163 @@ func (l *eventLog) run(ctx context.Context) {
 
 func (l *eventLog) drain(ctx context.Context) {
 	for ctx.Err() == nil {
-		e, ok := l.next()
-		if !ok {
+		waiting := l.take()
+		if len(waiting) == 0 {
 			return
 		}
-		l.publish(ctx, e)
+		l.publish(ctx, l.encode(l.stillNews(ctx, waiting)))
 	}
 }
 
-func (l *eventLog) next() (event.Event, bool) {
+// take returns what waits, as much as fits into one batch.
+func (l *eventLog) take() []announcement {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.queue) == 0 {
-		return event.Event{}, false
+		l.queue, l.full = nil, false
+		return nil
 	}
-	e := l.queue[0]
-	l.queue = l.queue[1:]
-	return e, true
+	n := min(len(l.queue), batchMost/eventsOfOne)
+	taken := l.queue[:n:n]
+	l.queue = l.queue[n:]
+	return taken
 }
 
-// publish tries until the stream has the event, or refuses it for good.
-func (l *eventLog) publish(ctx context.Context, e event.Event) {
-	subject, err := subjectOf(e)
-	for err == nil {
-		_, err = l.conn.Publish(ctx, subject, e)
-		var refused *bus.PublishError
-		if err == nil || errors.As(err, &refused) {
-			break
-		}
-		l.log.Debug("event not taken, trying again", "type", e.Type(), "error", err)
-		select {
-		case <-time.After(eventRetry):
-			err = nil
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
+// stillNews drops what has waited for so long that the stream would not
+// recognise it, should another node have announced it meanwhile.
+func (l *eventLog) stillNews(ctx context.Context, waiting []announcement) []announcement {
+	if t := waiting[0].transition; t.entry.at.IsZero() || time.Since(t.entry.at) < staleAfter {
+		return waiting
 	}
+	c, err := l.cursor(ctx)
 	if err != nil {
-		l.log.Warn("event not published", "type", e.Type(), "id", e.ID(), "error", err)
+		l.log.Debug("last event not read", "error", err)
+		return waiting
 	}
+	return slices.DeleteFunc(waiting, func(a announcement) bool {
+		return a.other == nil && c.epoch == a.epoch && a.transition.entry.seq <= c.seq
+	})
 }
 
-func subjectOf(e event.Event) (string, error) {
+// encode makes the messages of what is to be announced.
+func (l *eventLog) encode(waiting []announcement) []*nats.Msg {
+	l.mu.Lock()
+	secret := l.secret
+	l.mu.Unlock()
+	var messages []*nats.Msg
+	for _, a := range waiting {
+		for _, e := range a.events(secret, l.log) {
+			m, err := messageOf(e)
+			if err != nil {
+				l.log.Error("event not encoded", "type", e.Type(), "id", e.ID(), "error", err)
+				continue
+			}
+			messages = append(messages, m)
+		}
+	}
+	return messages
+}
+
+func (a announcement) events(secret string, log *slog.Logger) []event.Event {
+	if a.other != nil {
+		return []event.Event{*a.other}
+	}
+	var all []event.Event
+	for i, data := range eventsOf(a.epoch, a.transition) {
+		e, err := newEvent(data, eventID(secret, a.epoch, a.transition.entry.seq, strconv.Itoa(i)), a.transition.entry.at)
+		if err != nil {
+			log.Error("event not encoded", "type", data.EventType(), "error", err)
+			continue
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+func messageOf(e event.Event) (*nats.Msg, error) {
 	var about schemas.AboutService
 	if err := e.DataAs(&about); err != nil {
-		return "", fmt.Errorf("read the event's scope: %w", err)
+		return nil, fmt.Errorf("read the event's scope: %w", err)
 	}
-	return bus.EventSubject(about.Realm, about.Service, schemas.Type(e.Type()).Token())
+	subject, err := bus.EventSubject(about.Realm, about.Service, schemas.Type(e.Type()).Token())
+	if err != nil {
+		return nil, err
+	}
+	return bus.EncodeEvent(subject, e)
+}
+
+// publish stores messages in their order: many together, and one after the
+// other where they are few or the stream did not take them together. What it
+// has already, it recognises.
+func (l *eventLog) publish(ctx context.Context, messages []*nats.Msg) {
+	if len(messages) >= batchLeast {
+		bounded, cancel := context.WithTimeout(ctx, writeTimeout)
+		_, err := storeTogether(bounded, l.conn.NATS(), messages)
+		cancel()
+		if err == nil {
+			return
+		}
+		l.log.Debug("events not taken together", "events", len(messages), "error", err)
+	}
+	for _, m := range messages {
+		l.publishOne(ctx, m)
+	}
+}
+
+// publishOne tries until the stream has the event, or says that it never will.
+func (l *eventLog) publishOne(ctx context.Context, m *nats.Msg) {
+	for tries := 0; ; tries++ {
+		_, err := l.js.PublishMsg(ctx, m)
+		switch {
+		case err == nil:
+			return
+		case tooLarge(err) || ctx.Err() != nil:
+			l.log.Warn("event not published", "id", m.Header.Get(nats.MsgIdHdr), "error", err)
+			return
+		case tries == 0:
+			l.log.Warn("event not taken, trying again", "subject", m.Subject, "error", err)
+		}
+		select {
+		case <-time.After(eventRetry):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// tooLarge tells whether a message is refused for what it is, and not for how
+// the stream fares.
+func tooLarge(err error) bool {
+	const messageExceedsMaximum, headerExceedsMaximum = 10054, 10097
+	var api *jetstream.APIError
+	return errors.Is(err, nats.ErrMaxPayload) || errors.As(err, &api) &&
+		(api.ErrorCode == messageExceedsMaximum || api.ErrorCode == headerExceedsMaximum)
 }
 
 // announced are the kinds of events that follow from entries of the bucket.
+// Programs cannot publish them.
 var announced = []string{"instance", "service", "entry"}
 
-// cursor finds the last event that any node published of an entry. A crash
+// cursor finds the last event of an entry that any node published. A crash
 // between a write and its event is made good from there.
-func (l *eventLog) cursor(ctx context.Context, js jetstream.JetStream) (cursor, error) {
-	stream, err := js.Stream(ctx, provision.EventsStream)
-	if err != nil {
-		return cursor{}, fmt.Errorf("open the stream of events: %w", err)
-	}
-	var last *jetstream.RawStreamMsg
+func (l *eventLog) cursor(ctx context.Context) (cursor, error) {
+	var last storedMessage
 	for _, kind := range announced {
-		m, err := stream.GetLastMsgForSubject(ctx, bus.EventPrefix+".*.*."+kind+".>")
-		switch {
-		case errors.Is(err, jetstream.ErrMsgNotFound):
-		case err != nil:
+		m, err := lastMessage(ctx, l.conn.NATS(), provision.EventsStream, bus.EventPrefix+".*.*."+kind+".>")
+		if err != nil {
 			return cursor{}, fmt.Errorf("read the last event: %w", err)
-		case last == nil || m.Sequence > last.Sequence:
+		}
+		if m.Sequence > last.Sequence {
 			last = m
 		}
 	}
-	if last == nil {
+	if last.Sequence == 0 {
 		return cursor{}, nil
 	}
-	return parseCursor(last.Header.Get("ce-id")), nil
-}
-
-// parseCursor reads an id of [eventID]. Anything else gives the zero cursor.
-func parseCursor(id string) cursor {
-	parts := strings.Split(id, "-")
-	if len(parts) != 3 {
-		return cursor{}
-	}
-	seq, err := strconv.ParseUint(parts[1], 10, 64)
+	header, err := nats.DecodeHeadersMsg(last.Header)
 	if err != nil {
-		return cursor{}
+		return cursor{}, fmt.Errorf("read the last event: %w", err)
 	}
-	return cursor{epoch: parts[0], seq: seq}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return parseCursor(l.secret, header.Get("ce-id")), nil
 }

@@ -1,7 +1,11 @@
 package atlas
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,7 +18,7 @@ import (
 func eventsOf(epoch string, t transition) []schemas.Data {
 	about := aboutOf(epoch, t)
 	switch {
-	case t.entry.key == epochKey || t.entry.cause == causeRebuilt:
+	case isOwn(t.entry.key) || t.entry.cause == causeRebuilt:
 		return nil
 	case t.problem != "":
 		return []schemas.Data{quarantined(about, t)}
@@ -196,8 +200,34 @@ func scopeOf(about schemas.AboutInstance) (schemas.AboutService, string) {
 }
 
 // eventID is the same whenever, and by whichever node, a transition is
-// announced, so the stream keeps each event once.
-func eventID(epoch string, seq uint64, n int) string { return fmt.Sprintf("%s-%d-%d", epoch, seq, n) }
+// announced, so the stream keeps each event once. It ends in a code that only
+// those who know the bucket's secret can make: programs choose the ids of
+// their own events, and whoever guessed the next one of ours could take its
+// place.
+func eventID(secret, epoch string, seq uint64, part string) string {
+	id := fmt.Sprintf("%s-%d-%s", epoch, seq, part)
+	return id + "-" + codeOfID(secret, id)
+}
+
+func codeOfID(secret, id string) string {
+	code := hmac.New(sha256.New, []byte(secret))
+	_, _ = code.Write([]byte(id))
+	return hex.EncodeToString(code.Sum(nil)[:10])
+}
+
+// parseCursor reads an id of [eventID]. Anything else, and what was made
+// without the secret, gives the zero cursor.
+func parseCursor(secret, id string) cursor {
+	parts := strings.Split(id, "-")
+	if len(parts) != 4 {
+		return cursor{}
+	}
+	seq, err := strconv.ParseUint(parts[1], 10, 64)
+	if err != nil || id != eventID(secret, parts[0], seq, parts[2]) {
+		return cursor{}
+	}
+	return cursor{epoch: parts[0], seq: seq}
+}
 
 // announceWindow bounds how far back a starting node announces what it cannot
 // know to have been announced.

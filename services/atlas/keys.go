@@ -26,7 +26,13 @@ const (
 	hostsPrefix    = "hosts."
 	servicesPrefix = "services."
 	epochKey       = "epoch"
+	// secretKey holds what the ids of events are made with. Only the account
+	// of the control plane can read it.
+	secretKey = "secret"
 )
+
+// isOwn tells whether a key is about the bucket itself.
+func isOwn(key string) bool { return key == epochKey || key == secretKey }
 
 // bucketKey returns the KV key of an aspect of an instance.
 func bucketKey(k registry.Key, a aspect) string {

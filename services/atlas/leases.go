@@ -32,7 +32,7 @@ func (s *state) adoptExpiries() {
 
 // keepLease follows the registration that an entry made, changed or ended.
 func (s *state) keepLease(t transition, now moment) {
-	if t.aspect != aspectRecord || t.entry.key == epochKey || t.problem != "" {
+	if t.aspect != aspectRecord || isOwn(t.entry.key) || t.problem != "" {
 		return
 	}
 	r, l := t.recordAfter, s.leases.of[t.key]

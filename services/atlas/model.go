@@ -2,7 +2,7 @@ package atlas
 
 import (
 	"encoding/json"
-	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 	"time"
@@ -71,6 +71,7 @@ func (t transition) routes() bool {
 // are immutable and may be handed out.
 type model struct {
 	epoch       string
+	secret      string
 	seq         uint64
 	slots       map[registry.Key]*slot
 	services    map[registry.ServiceKey]*serviceSlot
@@ -111,8 +112,12 @@ func newModel() *model {
 func (m *model) apply(e entry) transition {
 	m.seq = e.seq
 	t := transition{entry: e}
-	if e.key == epochKey {
-		m.takeEpoch(&t)
+	switch e.key {
+	case epochKey:
+		m.takeOwn(&t, &m.epoch)
+		return t
+	case secretKey:
+		m.takeOwn(&t, &m.secret)
 		return t
 	}
 	if strings.HasPrefix(e.key, servicesPrefix) {
@@ -137,24 +142,22 @@ func (m *model) apply(e entry) transition {
 	return t
 }
 
-// takeEpoch ignores a deletion: a bucket has an epoch for life.
-func (m *model) takeEpoch(t *transition) {
+// takeOwn takes over what the bucket says of itself. It ignores a deletion: a
+// bucket has its epoch and its secret for life.
+func (m *model) takeOwn(t *transition, value *string) {
 	if t.entry.deleted {
 		return
 	}
-	if !epochForm.Match(t.entry.value) {
-		m.quarantine(t, errEpoch)
+	if !ownForm.Match(t.entry.value) {
+		m.quarantine(t, fmt.Errorf("%s: must be 2 to 32 letters and digits", t.entry.key))
 		return
 	}
-	m.epoch = string(t.entry.value)
+	*value = string(t.entry.value)
 	m.release(t)
 }
 
-// epochForm is that of a randomID; "e1" and the like serve tests.
-var (
-	epochForm = regexp.MustCompile(`^[A-Za-z0-9]{2,32}$`)
-	errEpoch  = errors.New("epoch: must be 2 to 32 letters and digits")
-)
+// ownForm is that of a randomID; "e1" and the like serve tests.
+var ownForm = regexp.MustCompile(`^[A-Za-z0-9]{2,32}$`)
 
 func (m *model) quarantine(t *transition, err error) {
 	if t.entry.deleted {

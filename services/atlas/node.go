@@ -99,7 +99,7 @@ func Start(ctx context.Context, opts Options) (*Node, error) {
 		opts: opts, log: opts.Logger, nc: opts.Conn.NATS(),
 		store:  &store{js: js, nc: opts.Conn.NATS(), writer: newWriter(opts.Conn.NATS(), js, opts.Logger)},
 		prober: newProber(), registering: newProber(),
-		events:   newEventLog(opts.Conn, opts.Logger),
+		events:   newEventLog(opts.Conn, js, opts.Logger),
 		entries:  make(chan entry, 1024),
 		commands: make(chan func(*state), 256),
 		stopped:  make(chan struct{}),
@@ -123,7 +123,7 @@ func (n *Node) start(ctx context.Context) error {
 		return err
 	}
 	n.loops.Go(func() { n.store.writer.run(running) })
-	if err := n.store.ensureEpoch(ctx); err != nil {
+	if err := n.store.ensureOwn(ctx); err != nil {
 		return err
 	}
 	// Listening begins before the replay, so nothing falls between the two.
@@ -157,7 +157,12 @@ func (n *Node) offer(ctx context.Context, e entry) {
 func (n *Node) load(ctx context.Context) (*state, error) {
 	s := newState(n)
 	s.model = newReplay()
-	cursor, err := n.events.cursor(ctx, n.store.js)
+	secret, err := lastMessage(ctx, n.nc, bucketStream, bucketSubject+secretKey)
+	if err != nil {
+		return nil, fmt.Errorf("read the bucket's secret: %w", err)
+	}
+	n.events.know(string(secret.Data))
+	cursor, err := n.events.cursor(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -170,6 +175,7 @@ func (n *Node) load(ctx context.Context) (*state, error) {
 		return nil, err
 	}
 	s.model.finish()
+	n.events.know(s.model.secret)
 	s.created = pos.created
 	s.adoptLeases(n.momentNow())
 	n.log.Info("registry loaded", "epoch", s.model.epoch, "revision", s.model.seq, "quarantined", len(s.model.quarantined))

@@ -96,7 +96,8 @@ func (s *state) take(ctx context.Context, t transition, now time.Time) {
 	if t.problem != "" && s.model.strikes[t.entry.key] >= strikesMost {
 		s.putBack(ctx, t)
 	}
-	if t.entry.key == epochKey {
+	if isOwn(t.entry.key) {
+		s.node.events.know(s.model.secret)
 		s.publishDigests()
 	}
 	if t.routes() {

@@ -62,38 +62,50 @@ func (s *store) write(ctx context.Context, m *nats.Msg, last uint64, cause strin
 	if cause != "" {
 		m.Header.Set(causeHeader, cause)
 	}
-	seq, err := s.writer.write(ctx, m, last)
+	m.Header[jetstream.ExpectedLastSubjSeqHeader] = []string{strconv.FormatUint(last, 10)}
+	seq, err := s.writer.write(ctx, m)
 	if err != nil {
 		return 0, asWriteError(m, err)
 	}
 	return seq, nil
 }
 
-// lastOf returns the sequence of a key's last message, zero if it has none. It
-// asks the stream's leader: any replica would answer a direct read, and one
-// that lags would have a decision taken anew on what has just been refused.
+// lastOf returns the sequence of a key's last message, zero if it has none.
 func (s *store) lastOf(ctx context.Context, key string) (uint64, error) {
-	question, _ := json.Marshal(map[string]string{"last_by_subj": bucketSubject + key})
-	m, err := s.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+bucketStream, question)
+	m, err := lastMessage(ctx, s.nc, bucketStream, bucketSubject+key)
 	if err != nil {
 		return 0, fmt.Errorf("read %s: %w", key, err)
 	}
+	return m.Sequence, nil
+}
+
+// A storedMessage is what a stream holds of one. The zero value is none.
+type storedMessage struct {
+	Sequence uint64 `json:"seq"`
+	Header   []byte `json:"hdrs"`
+	Data     []byte `json:"data"`
+}
+
+// lastMessage asks a stream's leader for the last message of a subject: any
+// replica would answer a direct read, and one that lags would have a decision
+// taken anew on what has just been refused.
+func lastMessage(ctx context.Context, nc *nats.Conn, stream, subject string) (storedMessage, error) {
+	question, _ := json.Marshal(map[string]string{"last_by_subj": subject})
+	m, err := nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+stream, question)
+	if err != nil {
+		return storedMessage{}, err
+	}
 	var answer struct {
-		Message struct {
-			Sequence uint64 `json:"seq"`
-		} `json:"message"`
-		Error *jetstream.APIError `json:"error"`
+		Message storedMessage       `json:"message"`
+		Error   *jetstream.APIError `json:"error"`
 	}
 	if err := json.Unmarshal(m.Data, &answer); err != nil {
-		return 0, fmt.Errorf("read %s: %w", key, err)
+		return storedMessage{}, err
 	}
-	switch {
-	case answer.Error == nil:
-		return answer.Message.Sequence, nil
-	case answer.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
-		return 0, nil
+	if answer.Error != nil && answer.Error.ErrorCode != jetstream.JSErrCodeMessageNotFound {
+		return storedMessage{}, answer.Error
 	}
-	return 0, fmt.Errorf("read %s: %w", key, answer.Error)
+	return answer.Message, nil
 }
 
 // A position is where the bucket's stream stands, and which life of it.

@@ -2,11 +2,9 @@ package atlas
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -15,26 +13,9 @@ import (
 	"fairlead.dev/registry"
 )
 
-const (
-	// batchLeast is the group from which on an atomic batch costs less than
-	// its writes one by one: the server stages a batch in files of its own.
-	batchLeast = 12
-	// groupMost keeps a group below the server's limit of a batch, and its
-	// commit short.
-	groupMost = 500
-)
-
-// Headers of an atomic batch; nats.go has no names for them.
-const (
-	batchID       = "Nats-Batch-Id"
-	batchSequence = "Nats-Batch-Sequence"
-	batchCommit   = "Nats-Batch-Commit"
-)
-
 // A write is one change of one key that waits for its turn.
 type write struct {
 	msg  *nats.Msg
-	last uint64
 	done chan written
 }
 
@@ -58,13 +39,12 @@ type writer struct {
 }
 
 func newWriter(nc *nats.Conn, js jetstream.JetStream, log *slog.Logger) *writer {
-	return &writer{nc: nc, js: js, log: log, in: make(chan *write, groupMost)}
+	return &writer{nc: nc, js: js, log: log, in: make(chan *write, batchMost)}
 }
 
-// write waits for the outcome of a change whose compare-and-set names last.
-// After ctx's end the outcome is unknown.
-func (w *writer) write(ctx context.Context, m *nats.Msg, last uint64) (uint64, error) {
-	one := &write{msg: m, last: last, done: make(chan written, 1)}
+// write waits for the outcome of a change. After ctx's end it is unknown.
+func (w *writer) write(ctx context.Context, m *nats.Msg) (uint64, error) {
+	one := &write{msg: m, done: make(chan written, 1)}
 	select {
 	case w.in <- one:
 	case <-ctx.Done():
@@ -101,7 +81,7 @@ func (w *writer) gather() []*write {
 	w.held = nil
 	keys := map[string]bool{}
 	var group []*write
-	for len(group) < groupMost {
+	for len(group) < batchMost {
 		one := w.next(&waiting)
 		switch {
 		case one == nil:
@@ -140,7 +120,7 @@ func (w *writer) commit(ctx context.Context, group []*write) {
 		w.singly(ctx, group)
 		return
 	}
-	last, err := w.batch(ctx, group)
+	last, err := storeTogether(ctx, w.nc, messagesOf(group))
 	var refused *jetstream.APIError
 	switch {
 	case errors.As(err, &refused):
@@ -154,63 +134,18 @@ func (w *writer) commit(ctx context.Context, group []*write) {
 	}
 }
 
+func messagesOf(group []*write) []*nats.Msg {
+	messages := make([]*nats.Msg, len(group))
+	for i, one := range group {
+		messages[i] = one.msg
+	}
+	return messages
+}
+
 func finish(group []*write, end func(i int) written) {
 	for i, one := range group {
 		one.done <- end(i)
 	}
-}
-
-// batch writes all of a group or nothing, and returns the sequence of the
-// last.
-func (w *writer) batch(ctx context.Context, group []*write) (uint64, error) {
-	id, final := randomID(), len(group)-1
-	for i, one := range group {
-		m := batched(one, id, i)
-		if i == final {
-			break
-		}
-		if err := w.nc.PublishMsg(m); err != nil {
-			return 0, err
-		}
-	}
-	m := batched(group[final], id, final)
-	m.Header.Set(batchCommit, "1")
-	reply, err := w.nc.RequestMsgWithContext(ctx, m)
-	if err != nil {
-		return 0, err
-	}
-	return parseBatchAck(reply.Data, len(group))
-}
-
-// batched leaves the write's own message as it is: it may yet go singly.
-func batched(one *write, id string, i int) *nats.Msg {
-	header := nats.Header{
-		batchID:                             {id},
-		batchSequence:                       {strconv.Itoa(i + 1)},
-		jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(one.last, 10)},
-	}
-	for name, values := range one.msg.Header {
-		header[name] = values
-	}
-	return &nats.Msg{Subject: one.msg.Subject, Header: header, Data: one.msg.Data}
-}
-
-func parseBatchAck(data []byte, size int) (uint64, error) {
-	var ack struct {
-		Sequence uint64              `json:"seq"`
-		Count    int                 `json:"count"`
-		Error    *jetstream.APIError `json:"error"`
-	}
-	if err := json.Unmarshal(data, &ack); err != nil {
-		return 0, fmt.Errorf("read acknowledgement: %w", err)
-	}
-	if ack.Error != nil {
-		return 0, ack.Error
-	}
-	if ack.Count != size {
-		return 0, fmt.Errorf("%d of %d writes acknowledged", ack.Count, size)
-	}
-	return ack.Sequence, nil
 }
 
 // singly writes each by itself, all on their way at once.
@@ -218,7 +153,7 @@ func (w *writer) singly(ctx context.Context, group []*write) {
 	acks := make([]jetstream.PubAckFuture, len(group))
 	for i, one := range group {
 		var err error
-		acks[i], err = w.js.PublishMsgAsync(one.msg, jetstream.WithExpectLastSequencePerSubject(one.last))
+		acks[i], err = w.js.PublishMsgAsync(one.msg)
 		if err != nil {
 			one.done <- written{err: err}
 		}

@@ -38,11 +38,12 @@ func group(size int) []*write {
 }
 
 func writeOf(key string, last uint64) *write {
-	return &write{msg: &nats.Msg{Subject: bucketSubject + key, Data: []byte(key)}, last: last, done: make(chan written, 1)}
+	header := nats.Header{jetstream.ExpectedLastSubjSeqHeader: {fmt.Sprint(last)}}
+	return &write{msg: &nats.Msg{Subject: bucketSubject + key, Header: header, Data: []byte(key)}, done: make(chan written, 1)}
 }
 
 func TestEveryWriteOfAGroupLearnsItsOwnSequence(t *testing.T) {
-	for _, size := range []int{1, batchLeast - 1, batchLeast, groupMost} {
+	for _, size := range []int{1, batchLeast - 1, batchLeast, batchMost} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			s := startStore(t)
 			writes := group(size)
@@ -64,7 +65,7 @@ func TestEveryWriteOfAGroupLearnsItsOwnSequence(t *testing.T) {
 func TestOnlyTheGuiltyOneOfAGroupFails(t *testing.T) {
 	s := startStore(t)
 	writes := group(64)
-	writes[30].last = 7
+	writes[30] = writeOf("hosts.local.identity.host-30", 7)
 	s.writer.commit(t.Context(), writes)
 	for i, one := range writes {
 		if end := <-one.done; hasMoved(end.err) != (i == 30) {
@@ -89,8 +90,8 @@ func TestAGroupTakesEachKeyOnce(t *testing.T) {
 
 func TestAGroupHasABound(t *testing.T) {
 	s := startStore(t)
-	s.writer.held = group(groupMost + 5)
-	for _, want := range []int{groupMost, 5, 0} {
+	s.writer.held = group(batchMost + 5)
+	for _, want := range []int{batchMost, 5, 0} {
 		if got := len(s.writer.gather()); got != want {
 			t.Errorf("a group of %d, want %d", got, want)
 		}
