@@ -10,13 +10,19 @@ TESTFLAGS ?= $(if $(CI),-count=1)
 TIMEOUT ?= 10m
 FUZZTIME ?= 10s
 PACKAGES ?= ./...
+# Arguments of a benchmark: ROWS, SYSTEMS, ROUNDS, QUICK=1, PAGE=1.
+BENCHFLAGS = $(if $(ROWS),--rows $(ROWS)) $(if $(SYSTEMS),--systems $(SYSTEMS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	$(if $(QUICK),--quick) $(if $(PAGE),--page docs/benchmarks.md)
+# What of bench/ is checked along with the rest: all but what needs etcd's
+# server, which takes a minute to compile.
+BENCHLIGHT = $$(go list ./internal/... | grep -v /systems/etcd)
 
 once := $(if $(filter-out 0 no false,$(ONCE)),--once)
 
 .PHONY: help
 help: ## Say what there is
 	@echo 'make TARGET, where TARGET is one of:'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: need-demo build ## Run a realm of services and break things under load (ONCE=1: end by itself; ARGS='-o json')
@@ -25,6 +31,7 @@ demo: need-demo build ## Run a realm of services and break things under load (ON
 .PHONY: test
 test: need-test lint build ## Check everything: lint, tests with the race detector, import rules, the demo once
 	CGO_ENABLED=1 go test -race -vet=off -timeout $(TIMEOUT) $(TESTFLAGS) $(PACKAGES)
+	cd bench && CGO_ENABLED=1 go test -race -vet=off -timeout $(TIMEOUT) $(TESTFLAGS) $(BENCHLIGHT)
 	bin/fairlead demo --once -o json
 
 .PHONY: build
@@ -41,10 +48,20 @@ lint: need-build ## Check format, vet and staticcheck
 	if [ -n "$$unformatted" ]; then echo "gofmt -w would change: $$unformatted" >&2; exit 1; fi
 	go vet $(PACKAGES)
 	go tool staticcheck $(PACKAGES)
+	cd bench && go vet $(BENCHLIGHT)
 
 .PHONY: rules
 rules: need-build ## Check the import rules alone
 	go test $(TESTFLAGS) ./internal/architecture
+
+.PHONY: bench-registry
+bench-registry: need-bench build ## Measure the registry beside etcd, NATS KV and ZooKeeper (ROWS=, SYSTEMS=, ROUNDS=, QUICK=1)
+	cd bench && CGO_ENABLED=0 go build -trimpath -o ../bin/bench-registry ./cmd/bench-registry
+	bin/bench-registry --fairlead bin/fairlead --results bin/bench-registry.json $(BENCHFLAGS) $(ARGS)
+
+.PHONY: bench-lint
+bench-lint: need-build ## Check bench/ whole, etcd included
+	cd bench && go vet ./... && go tool staticcheck ./... && go test ./...
 
 .PHONY: fuzz
 fuzz: need-build ## Run each fuzz target for FUZZTIME (10s)
@@ -61,7 +78,8 @@ clean: ## Remove what was built
 
 # What each needs beyond Go and make. Debian's packages are installed when they
 # are missing.
-.PHONY: need-build need-demo need-test
+.PHONY: need-build need-demo need-test need-bench
 need-build: ; @scripts/ensure go certs
 need-demo: ; @scripts/ensure go certs python3
 need-test: ; @scripts/ensure go certs cc python3 curl
+need-bench: ; @scripts/ensure go certs java zookeeper

@@ -1,0 +1,134 @@
+package zookeeper
+
+import (
+	"context"
+	"errors"
+	"path"
+
+	"github.com/go-zookeeper/zk"
+	"golang.org/x/sync/errgroup"
+
+	"fairlead.dev/bench/internal/systems"
+)
+
+// readsMost is how many reads of one listener are under way at once.
+const readsMost = 64
+
+// A listener reads again what an event names, which sets the next watch: the
+// server's watches fire once.
+type listener struct {
+	*systems.Table
+	conn    *conn
+	service string // empty: all
+	queue   *queue
+	quit    chan struct{}
+	done    chan struct{}
+}
+
+// Follow implements [systems.Conn].
+func (c *conn) Follow(ctx context.Context, service string, heard systems.Heard) (systems.Listener, error) {
+	l := &listener{
+		Table: systems.NewTable(heard), conn: c, service: service, queue: newQueue(),
+		quit: make(chan struct{}), done: make(chan struct{}),
+	}
+	c.add(l)
+	if err := await(ctx, l.readAll); err != nil {
+		c.remove(l)
+		return nil, err
+	}
+	go l.run()
+	return l, nil
+}
+
+func (l *listener) run() {
+	defer close(l.done)
+	for {
+		select {
+		case <-l.quit:
+			return
+		case <-l.queue.signal:
+		}
+		for _, e := range l.queue.take() {
+			// A failure is a lost connection; the client repeats the watches
+			// when it is back, and their events come then.
+			_ = l.apply(e)
+		}
+	}
+}
+
+func (l *listener) apply(e zk.Event) error {
+	if e.Type == zk.EventSession {
+		return l.readAll()
+	}
+	k, isInstance := keyOf(e.Path)
+	switch {
+	case e.Path == root:
+		return l.readAll()
+	case !isInstance && l.follows(path.Base(e.Path)):
+		return l.readService(path.Base(e.Path))
+	case isInstance && l.follows(k.Service):
+		return l.read(k)
+	}
+	return nil
+}
+
+func (l *listener) follows(service string) bool { return l.service == "" || l.service == service }
+
+func (l *listener) readAll() error {
+	if l.service != "" {
+		return l.readService(l.service)
+	}
+	services, _, _, err := l.conn.zk.ChildrenW(root)
+	if err != nil {
+		return err
+	}
+	var readers errgroup.Group
+	readers.SetLimit(readsMost)
+	for _, service := range services {
+		readers.Go(func() error { return l.readService(service) })
+	}
+	return readers.Wait()
+}
+
+// readService reads the instances that are new and drops those that are gone.
+func (l *listener) readService(service string) error {
+	ids, _, _, err := l.conn.zk.ChildrenW(servicePath(service))
+	if err != nil {
+		return err
+	}
+	listed := make(map[string]bool, len(ids))
+	var readers errgroup.Group
+	readers.SetLimit(readsMost)
+	for _, id := range ids {
+		listed[id] = true
+		k := systems.Key{Service: service, ID: id}
+		if l.State(k) == systems.Absent {
+			readers.Go(func() error { return l.read(k) })
+		}
+	}
+	for _, k := range l.Keys() {
+		if k.Service == service && !listed[k.ID] {
+			l.Remove(k)
+		}
+	}
+	return readers.Wait()
+}
+
+func (l *listener) read(k systems.Key) error {
+	value, _, _, err := l.conn.zk.GetW(servicePath(k.Service) + "/" + k.ID)
+	switch {
+	case errors.Is(err, zk.ErrNoNode):
+		l.Remove(k)
+		return nil
+	case err != nil:
+		return err
+	}
+	return l.Put(k, value)
+}
+
+// Close implements [systems.Listener].
+func (l *listener) Close() {
+	l.conn.remove(l)
+	close(l.quit)
+	<-l.done
+}
