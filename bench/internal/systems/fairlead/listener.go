@@ -2,7 +2,6 @@ package fairlead
 
 import (
 	"context"
-	"strings"
 
 	"fairlead.dev/bench/internal/systems"
 	"fairlead.dev/registry"
@@ -40,8 +39,9 @@ func (c *conn) Follow(ctx context.Context, service string, heard systems.Heard) 
 	return l, nil
 }
 
-func (l *listener) watch(seen *registry.Service, changed <-chan struct{}) {
+func (l *listener) watch(first *registry.Service, changed <-chan struct{}) {
 	defer close(l.done)
+	last, seen := first, revisions(first)
 	for {
 		select {
 		case <-l.quit:
@@ -50,53 +50,41 @@ func (l *listener) watch(seen *registry.Service, changed <-chan struct{}) {
 		}
 		var table *registry.Table
 		table, changed = l.table.Table()
-		now := table.Service(l.service)
-		if now != seen {
-			l.tell(instances(seen), instances(now))
-		}
-		seen = now
-	}
-}
-
-func instances(s *registry.Service) []registry.Instance {
-	if s == nil {
-		return nil
-	}
-	return s.Instances
-}
-
-// tell walks both lists, which are sorted by id, and reports the differences.
-func (l *listener) tell(before, after []registry.Instance) {
-	for len(before) > 0 || len(after) > 0 {
-		switch order(before, after) {
-		case -1:
-			l.heard(l.key(before[0]), systems.Absent)
-			before = before[1:]
-		case 1:
-			l.heard(l.key(after[0]), systems.StateOf(after[0].Enabled))
-			after = after[1:]
-		default:
-			if before[0].Revision != after[0].Revision {
-				l.heard(l.key(after[0]), systems.StateOf(after[0].Enabled))
-			}
-			before, after = before[1:], after[1:]
+		if now := table.Service(l.service); now != last {
+			l.tell(seen, now)
+			last = now
 		}
 	}
 }
 
-func order(before, after []registry.Instance) int {
-	switch {
-	case len(after) == 0:
-		return -1
-	case len(before) == 0:
-		return 1
+func revisions(s *registry.Service) map[string]uint64 {
+	seen := make(map[string]uint64, s.Len())
+	for in := range s.All() {
+		seen[in.ID] = in.Revision
 	}
-	return strings.Compare(before[0].ID, after[0].ID)
+	return seen
 }
 
-func (l *listener) key(in registry.Instance) systems.Key {
-	return systems.Key{Service: l.service, ID: in.ID}
+// tell reports how a service differs from what was seen, and notes it as seen.
+func (l *listener) tell(seen map[string]uint64, now *registry.Service) {
+	for in := range now.All() {
+		if seen[in.ID] != in.Revision {
+			seen[in.ID] = in.Revision
+			l.heard(l.key(in.ID), systems.StateOf(in.Enabled))
+		}
+	}
+	if len(seen) == now.Len() {
+		return
+	}
+	for id := range seen {
+		if _, listed := now.Instance(id); !listed {
+			delete(seen, id)
+			l.heard(l.key(id), systems.Absent)
+		}
+	}
 }
+
+func (l *listener) key(id string) systems.Key { return systems.Key{Service: l.service, ID: id} }
 
 // State implements [systems.Listener].
 func (l *listener) State(k systems.Key) systems.State {
