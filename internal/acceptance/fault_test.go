@@ -1,6 +1,7 @@
 package acceptance
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -166,6 +167,26 @@ func TestFaultAThousandClientsReconnectAtOnce(t *testing.T) {
 	r.start(t)
 	f.settles(t)
 	f.endures(t)
+}
+
+// A check that cannot fail would prove nothing: here it has to.
+func TestFaultABuildWithoutCompareAndSetIsFoundOut(t *testing.T) {
+	t.Parallel()
+	broken := filepath.Join(t.TempDir(), "fairlead")
+	if err := build(broken, "-tags", "withoutcas"); err != nil {
+		t.Fatal(err)
+	}
+	r := &realm{data: filepath.Join(t.TempDir(), "data")}
+	file := filepath.Join(t.TempDir(), "ready.json")
+	r.up = start(t, "broken", nil, broken, "server", "--data", r.data, "--nats-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--ready-file", file)
+	r.up.awaitReady(t, file, &r.addresses)
+	f := fleetOf(t, r)
+	soon(t, time.Minute, "two clients are told that a key is theirs", func() error {
+		if f.work.history.Check(time.Minute) == nil {
+			return errors.New("every call makes sense")
+		}
+		return nil
+	})
 }
 
 // pause lets the work go on for a while.

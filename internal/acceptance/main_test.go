@@ -35,13 +35,22 @@ func buildAndRun(m *testing.M) (code int, err error) {
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
 	fairlead = filepath.Join(folder, "fairlead")
-	build := exec.Command("go", "build", "-trimpath", "-o", fairlead, "fairlead.dev/cmd/fairlead")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return 1, fmt.Errorf("build the command: %w: %s", err, out)
+	if err := build(fairlead); err != nil {
+		return 1, err
 	}
 	if code := m.Run(); code != 0 {
 		return code, nil
 	}
 	return 0, goleak.Find()
+}
+
+// build builds the command, or a variant of it.
+func build(path string, flags ...string) error {
+	args := append([]string{"build", "-trimpath", "-o", path}, flags...)
+	cmd := exec.Command("go", append(args, "fairlead.dev/cmd/fairlead")...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the command: %w: %s", err, out)
+	}
+	return nil
 }

@@ -62,7 +62,7 @@ func (s *store) write(ctx context.Context, m *nats.Msg, last uint64, cause strin
 	if cause != "" {
 		m.Header.Set(causeHeader, cause)
 	}
-	m.Header[jetstream.ExpectedLastSubjSeqHeader] = []string{strconv.FormatUint(last, 10)}
+	expect(m.Header, last)
 	seq, err := s.writer.write(ctx, m)
 	if err != nil {
 		return 0, asWriteError(m, err)
