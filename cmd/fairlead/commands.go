@@ -10,6 +10,7 @@ func commands(set *settings) []*cobra.Command {
 		newSidecarCommand(set),
 		newRunCommand(set),
 		newServicesCommand(set),
+		newServiceCommand(set),
 		newInstancesCommand(set),
 		newWatchCommand(set),
 		newCallCommand(set),

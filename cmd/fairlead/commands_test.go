@@ -2,7 +2,7 @@ package main
 
 import (
 	"net/http/httptest"
-	"slices"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -22,8 +22,8 @@ func TestListings(t *testing.T) {
 	r.succeed(t, "enable", "identity", "a", "--reason", "why not", "--owner", "jane")
 
 	services := decode[servicesListing](t, r.succeed(t, "services", "-o", "json"))
-	want := []serviceRow{{"identity", 2, 2, 1}, {"mail", 1, 0, 0}}
-	if !slices.Equal(services.Services, want) {
+	want := []serviceRow{{Service: "identity", Instances: 2, Passing: 2, Disabled: 1}, {Service: "mail", Instances: 1}}
+	if !reflect.DeepEqual(services.Services, want) {
 		t.Errorf("services are %+v, want %+v", services.Services, want)
 	}
 	if services.Realm != "local" || services.Source != registry.Live || services.Revision.Epoch == "" || services.Revision.Sequence == 0 {

@@ -15,7 +15,7 @@ import (
 func newServicesCommand(set *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "services",
-		Short: "List the services that have instances",
+		Short: "List the services that have instances, or of which something is known",
 		Example: `  fairlead services
   fairlead services -o json`,
 	}
@@ -32,12 +32,14 @@ type servicesListing struct {
 }
 
 // A serviceRow counts the instances of a service, those of them that pass
-// their checks, and those that are switched off.
+// their checks, and those that are switched off. Meta is what is known of the
+// service itself.
 type serviceRow struct {
-	Service   string `json:"service"`
-	Instances int    `json:"instances"`
-	Passing   int    `json:"passing"`
-	Disabled  int    `json:"disabled"`
+	Service   string        `json:"service"`
+	Instances int           `json:"instances"`
+	Passing   int           `json:"passing"`
+	Disabled  int           `json:"disabled"`
+	Meta      registry.Meta `json:"meta,omitzero"`
 }
 
 func (s *settings) listServices(ctx context.Context, session *connect.Session) error {
@@ -47,9 +49,9 @@ func (s *settings) listServices(ctx context.Context, session *connect.Session) e
 	}
 	listing := servicesListing{origin: from, Services: serviceRows(snap)}
 	return s.list(listing, from, func(w io.Writer) {
-		fmt.Fprintln(w, "SERVICE\tINSTANCES\tPASSING\tDISABLED")
+		fmt.Fprintln(w, "SERVICE\tINSTANCES\tPASSING\tDISABLED\tOWNER")
 		for _, r := range listing.Services {
-			fmt.Fprintf(w, "%s\t%d\t%d\t%d\n", r.Service, r.Instances, r.Passing, r.Disabled)
+			fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\n", r.Service, r.Instances, r.Passing, r.Disabled, dash(r.Meta.Owner))
 		}
 	})
 }
@@ -57,7 +59,7 @@ func (s *settings) listServices(ctx context.Context, session *connect.Session) e
 func serviceRows(snap registry.Snapshot) []serviceRow {
 	rows := []serviceRow{}
 	for _, service := range snap.Services {
-		if len(service.Instances) > 0 {
+		if len(service.Instances) > 0 || !service.Meta.IsZero() {
 			rows = append(rows, countInstances(service))
 		}
 	}
@@ -65,7 +67,7 @@ func serviceRows(snap registry.Snapshot) []serviceRow {
 }
 
 func countInstances(service registry.ServiceSnapshot) serviceRow {
-	row := serviceRow{Service: service.Name, Instances: len(service.Instances)}
+	row := serviceRow{Service: service.Name, Instances: len(service.Instances), Meta: service.Meta}
 	for _, in := range service.Instances {
 		if in.Status == registry.Passing {
 			row.Passing++

@@ -111,6 +111,9 @@ func (b *Bridge) table() []route {
 		{realmPath + "/routes", map[string]handler{http.MethodGet: b.routes}},
 		{realmPath + "/services", get(b.listServices)},
 		{servicePath, get(b.showService)},
+		{servicePath + "/meta", map[string]handler{
+			http.MethodGet: bounded(b.showMeta), http.MethodPut: bounded(b.setMeta), http.MethodDelete: bounded(b.clearMeta),
+		}},
 		{instancePath, map[string]handler{
 			http.MethodPut: bounded(b.register), http.MethodGet: bounded(b.show), http.MethodDelete: bounded(b.deregister),
 		}},

@@ -254,6 +254,39 @@ func TestOverrides(t *testing.T) {
 	}
 }
 
+func TestMeta(t *testing.T) {
+	g := newRig(t, nil)
+	const service = "/v1/realms/local/services/identity"
+	const meta = service + "/meta"
+	g.want(404, g.do("GET", meta, ""))
+	set := g.want(200, g.do("PUT", meta, `{"owner":"accounts","policy":{"timeout":"2s"}}`))
+	shown := g.want(200, g.do("GET", meta, ""))
+	if got := into[metaAnswer](t, shown); got.Meta.Owner != "accounts" || got.Meta.Policy.Timeout != registry.Duration(2*time.Second) || got.Service != "identity" {
+		t.Errorf("shown is %+v", got)
+	}
+	first := set.header.Get("ETag")
+	if shown.header.Get("ETag") != first {
+		t.Errorf("set at %s, shown at %s", first, shown.header.Get("ETag"))
+	}
+	g.want(304, g.do("GET", meta, "", "If-None-Match: "+first))
+	g.want(200, g.do("PUT", meta, `{"owner":"ann"}`, "If-Match: "+first))
+	g.want(412, g.do("PUT", meta, `{"owner":"bob"}`, "If-Match: "+first))
+	g.want(412, g.do("DELETE", meta, "", "If-Match: "+first))
+	g.want(400, g.do("PUT", meta, `{"owner":"bob"}`, "If-Match: W/"+first))
+	g.want(400, g.do("PUT", meta, `{"owner":"bob"}`, "If-None-Match: *"))
+	if got := into[struct{ Meta registry.Meta }](t, g.want(200, g.do("GET", service, ""))); got.Meta.Owner != "ann" {
+		t.Errorf("the service is %+v", got)
+	}
+	list := into[struct{ Services []summary }](t, g.want(200, g.do("GET", "/v1/realms/local/services", ""))).Services
+	if len(list) != 1 || list[0].Meta.Owner != "ann" || list[0].Instances != 0 {
+		t.Errorf("services are %+v", list)
+	}
+	g.want(200, g.do("GET", "/v1/realms/local/routes", ""))
+	g.want(204, g.do("DELETE", meta, ""))
+	g.want(204, g.do("DELETE", meta, ""))
+	g.want(404, g.do("GET", meta, ""))
+}
+
 func TestListings(t *testing.T) {
 	g := newRig(t, nil)
 	empty := g.want(200, g.do("GET", "/v1/realms/local/services", ""))

@@ -10,12 +10,13 @@ import (
 )
 
 // A change is one event of the stream of routes: an instance that is new or
-// looks different, or the id of one that left.
+// looks different, the id of one that left, or what is known of a service now.
 type change struct {
 	Revision registry.Revision  `json:"revision"`
 	Service  string             `json:"service"`
 	Instance *registry.Instance `json:"instance,omitempty"`
 	Gone     string             `json:"gone,omitempty"`
+	Meta     *registry.Meta     `json:"meta,omitempty"`
 
 	sequence uint64
 }
@@ -44,7 +45,7 @@ func diff(before, after *registry.Table) []change {
 
 // diffService merges two lists that are sorted by id.
 func diffService(before, after *registry.Service) []change {
-	var changes []change
+	changes := diffMeta(before, after)
 	old, now := instances(before), instances(after)
 	for len(old) > 0 || len(now) > 0 {
 		switch order := compareFirst(old, now); {
@@ -63,6 +64,17 @@ func diffService(before, after *registry.Service) []change {
 		}
 	}
 	return changes
+}
+
+func diffMeta(before, after *registry.Service) []change {
+	var old registry.Meta
+	if before != nil {
+		old = before.Meta
+	}
+	if reflect.DeepEqual(old, after.Meta) {
+		return nil
+	}
+	return []change{{Service: after.Name, Meta: &after.Meta, sequence: after.MetaRevision}}
 }
 
 func instances(s *registry.Service) []registry.Instance {

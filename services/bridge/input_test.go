@@ -9,6 +9,8 @@ import (
 	"fairlead.dev/registry"
 )
 
+const metaOfOne = "/v1/realms/local/services/identity/meta"
+
 // TestBadInput: whatever a caller sends wrong has a clear refusal that names
 // the field, and changes nothing.
 func TestBadInput(t *testing.T) {
@@ -74,6 +76,17 @@ func TestBadInput(t *testing.T) {
 		{name: "weight 0", method: "PUT", path: one + "/weight", body: `{"weight":0}`, status: 400, field: "weight"},
 		{name: "weight is not a number", method: "PUT", path: one + "/weight", body: `NaN`, status: 400, field: "weight"},
 		{name: "drain of nothing", method: "PUT", path: one + "/drain", status: 400, field: "drain"},
+
+		{name: "meta of nothing", method: "PUT", path: metaOfOne, status: 400, field: "body"},
+		{name: "meta unknown field", method: "PUT", path: metaOfOne, body: `{"team":"a"}`, status: 400, field: "team"},
+		{name: "meta owner is a number", method: "PUT", path: metaOfOne, body: `{"owner":7}`, status: 400, field: "owner"},
+		{name: "meta policy timeout", method: "PUT", path: metaOfOne, body: `{"policy":{"timeout":"soon"}}`, status: 400, field: "policy.timeout"},
+		{name: "meta policy timeout is a number", method: "PUT", path: metaOfOne, body: `{"policy":{"timeout":2}}`, status: 400, field: "policy.timeout"},
+		{name: "meta policy attempts", method: "PUT", path: metaOfOne, body: `{"policy":{"attempts":99}}`, status: 400, field: "policy.attempts"},
+		{name: "meta repository", method: "PUT", path: metaOfOne, body: `{"repository":"javascript:alert(1)"}`, status: 400, field: "repository"},
+		{name: "meta tags", method: "PUT", path: metaOfOne, body: `{"tags":["a b"]}`, status: 400, field: "tags"},
+		{name: "meta at what is no tag", method: "PUT", path: metaOfOne, body: `{}`, headers: []string{"If-Match: *"}, status: 400, field: "If-Match"},
+		{name: "meta of a bad name", method: "DELETE", path: "/v1/realms/local/services/a.b/meta", status: 400, field: "service"},
 
 		{name: "heartbeat status", method: "POST", path: one + "/heartbeat", body: `{"status":"fine"}`, status: 400, field: "status"},
 		{name: "heartbeat suspect", method: "POST", path: one + "/heartbeat", body: `{"status":"suspect"}`, status: 400, field: "status"},

@@ -43,10 +43,12 @@ type summary struct {
 	// them that are well.
 	Usable  int `json:"usable"`
 	Passing int `json:"passing"`
+	// Meta is what is known of the service as a whole.
+	Meta registry.Meta `json:"meta,omitzero"`
 }
 
 func summarize(s registry.ServiceSnapshot) summary {
-	sum := summary{Service: s.Name, Revision: s.Revision, Instances: len(s.Instances)}
+	sum := summary{Service: s.Name, Revision: s.Revision, Instances: len(s.Instances), Meta: s.Meta}
 	for _, in := range s.Instances {
 		if !in.Usable() {
 			continue
@@ -84,7 +86,7 @@ func (b *Bridge) showService(w http.ResponseWriter, r request) error {
 		return err
 	}
 	for _, s := range v.Services {
-		if s.Name == r.key.Service && len(s.Instances) > 0 {
+		if s.Name == r.key.Service && (len(s.Instances) > 0 || !s.Meta.IsZero()) {
 			return writeAsOf(w, r, v.Revision, serviceAnswer(v, s))
 		}
 	}
@@ -98,5 +100,6 @@ func serviceAnswer(v view, s registry.ServiceSnapshot) any {
 		Revision  registry.Revision   `json:"revision"`
 		Source    string              `json:"source"`
 		Instances []registry.Instance `json:"instances"`
-	}{v.Realm, s.Name, v.Revision, v.Source, s.Instances}
+		Meta      registry.Meta       `json:"meta,omitzero"`
+	}{v.Realm, s.Name, v.Revision, v.Source, append([]registry.Instance{}, s.Instances...), s.Meta}
 }
