@@ -1,5 +1,7 @@
 package schemas
 
+import "time"
+
 // EntryQuarantined says that somebody put a value into the registry's bucket
 // that makes no sense. The last good value stays in force.
 //
@@ -45,3 +47,31 @@ type RegistryRebuilt struct {
 
 // EventType implements [Data].
 func (RegistryRebuilt) EventType() Type { return TypeRegistryRebuilt }
+
+// RegistryHeld says that so many instances of a realm fell silent at once that
+// the registry itself may be cut off: those that cannot be proven dead stay
+// listed, as suspect. Its service is [PlatformService].
+type RegistryHeld struct {
+	AboutService
+	Revision Revision `json:"revision"`
+	// Instances is how many the realm has, Silent how many of them are not
+	// heard or went within the last seconds.
+	Instances int `json:"instances"`
+	Silent    int `json:"silent"`
+}
+
+// EventType implements [Data].
+func (RegistryHeld) EventType() Type { return TypeRegistryHeld }
+
+// RegistryReleased says that what [RegistryHeld] told of has ended: who is
+// still silent goes.
+type RegistryReleased struct {
+	AboutService
+	Revision  Revision  `json:"revision"`
+	Since     time.Time `json:"since"`
+	Instances int       `json:"instances"`
+	Silent    int       `json:"silent"`
+}
+
+// EventType implements [Data].
+func (RegistryReleased) EventType() Type { return TypeRegistryReleased }

@@ -29,6 +29,8 @@ const (
 	TypeEntryQuarantined Type = "dev.fairlead.entry.quarantined.v1"
 	TypeEntryRecovered   Type = "dev.fairlead.entry.recovered.v1"
 	TypeRegistryRebuilt  Type = "dev.fairlead.registry.rebuilt.v1"
+	TypeRegistryHeld     Type = "dev.fairlead.registry.held.v1"
+	TypeRegistryReleased Type = "dev.fairlead.registry.released.v1"
 )
 
 // What happens to the versions that run. These are kept for good.
@@ -54,6 +56,7 @@ func Types() []Type {
 		TypeInstanceDeregistered, TypeInstanceEvicted,
 		TypeServiceUpdated,
 		TypeEntryQuarantined, TypeEntryRecovered, TypeRegistryRebuilt,
+		TypeRegistryHeld, TypeRegistryReleased,
 		TypeDeployVersionChanged, TypeDeployStarted, TypeDeployFinished,
 		TypeDeployFailed, TypeDeployRolledBack,
 	}
@@ -105,6 +108,10 @@ func (t Type) NewData() (Data, error) {
 		return &EntryRecovered{}, nil
 	case TypeRegistryRebuilt:
 		return &RegistryRebuilt{}, nil
+	case TypeRegistryHeld:
+		return &RegistryHeld{}, nil
+	case TypeRegistryReleased:
+		return &RegistryReleased{}, nil
 	case TypeDeployVersionChanged:
 		return &DeployVersionChanged{}, nil
 	case TypeDeployStarted:

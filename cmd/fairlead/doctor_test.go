@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -103,6 +104,21 @@ func TestJudgeQuarantine(t *testing.T) {
 		if strings.Contains(d.Hint, "last good value") != inForce || !strings.HasSuffix(d.Hint, "nats --context fairlead kv del atlas "+key) {
 			t.Errorf("%s: %+v", key, d)
 		}
+	}
+}
+
+func TestJudgeHeld(t *testing.T) {
+	if got := judgeHeld(nil); got != nil {
+		t.Errorf("of nothing: %+v", got)
+	}
+	held := &protocol.HeldEvictions{
+		Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Count: 12,
+		Some: []registry.Key{{Realm: "local", Service: "identity", Instance: "a"}},
+	}
+	got := judgeHeld(held)
+	want := "12 evictions held back since 2026-01-02T03:04:05Z, because too many fell silent at once: identity/a"
+	if len(got) != 1 || got[0].Status != isWarn || got[0].Detail != want {
+		t.Errorf("got %+v", got)
 	}
 }
 

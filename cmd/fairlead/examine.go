@@ -42,6 +42,7 @@ func examineRegistry(ctx context.Context, session *connect.Session) []diagnosis 
 		return []diagnosis{{"registry", isFail, err.Error(), "the bus is there but Atlas is not: is a `fairlead server` or `fairlead up` running on it?"}}
 	}
 	checks := []diagnosis{judgeRegistry(status), judgeRealm(session.Realm(), status)}
+	checks = append(checks, judgeHeld(status.Realms[session.Realm()].Held)...)
 	checks = append(checks, judgeWaiting(session.Realm(), status)...)
 	checks = append(checks, judgeQuarantine(status)...)
 	if status.Realms[session.Realm()].Instances == 0 {
@@ -118,6 +119,20 @@ func few(names []string) string {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:mostNames], ", "), more)
 	}
 	return strings.Join(names, ", ")
+}
+
+// judgeHeld tells what stays listed though it is silent.
+func judgeHeld(held *protocol.HeldEvictions) []diagnosis {
+	if held == nil {
+		return nil
+	}
+	var names []string
+	for _, k := range held.Some {
+		names = append(names, k.Service+"/"+k.Instance)
+	}
+	detail := fmt.Sprintf("%s held back since %s, because too many fell silent at once: %s",
+		counted(held.Count, "eviction"), held.Since.Format(time.RFC3339), few(names))
+	return []diagnosis{{"evictions", isWarn, detail, "is Atlas cut off from these hosts? If they are gone for good, delete their registrations"}}
 }
 
 // judgeWaiting tells of overrides without an instance: perhaps the name was

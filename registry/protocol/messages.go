@@ -156,4 +156,18 @@ type RealmStatus struct {
 	// Waiting counts the overrides whose instance is not registered.
 	Waiting  int                     `json:"waiting,omitempty"`
 	Statuses map[registry.Status]int `json:"statuses"`
+	// Held is what is not evicted because too many fell silent at once; absent
+	// while nothing is.
+	Held *HeldEvictions `json:"held,omitempty"`
 }
+
+// HeldEvictions are instances that are silent and listed all the same.
+type HeldEvictions struct {
+	Since time.Time `json:"since"`
+	Count int       `json:"count"`
+	// Some are the first [MostHeld] of them, in no order.
+	Some []registry.Key `json:"some"`
+}
+
+// MostHeld bounds the held instances that a status lists.
+const MostHeld = 20

@@ -89,7 +89,7 @@ func (s *state) connectionClosed(ctx context.Context, id connID) {
 	}
 	for l := range conn.leases {
 		l.secondLooks = int8(len(secondLooks))
-		s.probe(ctx, l)
+		s.probeAtOnce(ctx, l)
 	}
 }
 
@@ -115,7 +115,7 @@ func (s *state) lookAgain(ctx context.Context, l *lease) {
 		}
 		s.node.tell(ctx, func(s *state) {
 			if s.holds(l) && l.seen() == seen {
-				s.probe(ctx, l)
+				s.probeAtOnce(ctx, l)
 			}
 		})
 	})

@@ -88,6 +88,11 @@ func (l *eventLog) announceRebuilt(m *model, previous string) {
 	}
 }
 
+// announceHeld tells a realm that evictions are held back, or no longer.
+func (l *eventLog) announceHeld(data schemas.Data, rev schemas.Revision, at time.Time) {
+	l.add(data, fmt.Sprintf("%s-%d-%s-%d", rev.Epoch, rev.Sequence, data.EventType().Token(), at.UnixNano()), at)
+}
+
 // add queues an event that follows from no entry of the bucket. Without room
 // it is dropped: nothing could tell of it later.
 func (l *eventLog) add(data schemas.Data, id string, at time.Time) {

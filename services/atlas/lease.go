@@ -48,7 +48,7 @@ type lease struct {
 	load    atomic.Uint64
 	sampled atomic.Bool
 
-	probing bool
+	stage probeStage
 	// secondLooks is how often it is still to be probed because its
 	// connection closed.
 	secondLooks int8
@@ -89,6 +89,12 @@ func (o outcome) String() string {
 	return [...]string{"answered as itself", "another identity answered", "answered without an identity",
 		"answered with an error", "connection refused", "no answer"}[o]
 }
+
+// lives tells whether something answered that may be the instance.
+func (o outcome) lives() bool { return o == itself || o == anonymous || o == unwell }
+
+// proves tells whether the instance is proven dead.
+func (o outcome) proves() bool { return o == refused || o == another }
 
 // A verdict is what to do with an instance after a probe.
 type verdict int

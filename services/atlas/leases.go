@@ -85,40 +85,43 @@ func (s *state) check(ctx context.Context, l *lease, now moment) {
 	}
 }
 
-// probe asks the instance itself, in a goroutine that reports back.
-func (s *state) probe(ctx context.Context, l *lease) {
-	slot := s.model.slots[l.key]
-	if l.probing || slot == nil || slot.record == nil {
-		return
-	}
-	l.probing = true
-	r, asked := slot.record, l.seen()
-	s.node.work.Go(func() {
-		found, detail := s.node.prober.probe(ctx, l.key, r)
-		s.node.tell(ctx, func(s *state) { s.probed(ctx, l, r, asked, found, detail) })
-	})
-}
-
 // probed judges. Whatever happened to the registration or its heartbeats since
 // the probe began is newer than its result.
 func (s *state) probed(ctx context.Context, l *lease, r *record, asked moment, found outcome, detail string) {
-	l.probing = false
+	// A probe that was under way when this process was stopped says nothing.
+	s.noticePause(time.Now())
 	now := s.node.momentNow()
-	slot := s.model.slots[l.key]
-	if !s.holds(l) || l.seen() != asked || slot.record != r {
+	if !s.holds(l) || l.seen() != asked || l.record.Load() != r {
 		return
 	}
-	over := !l.holds(now, s.node.opts.Terms) && now >= s.grace
-	if found == itself || found == anonymous || found == unwell {
+	if found.lives() {
 		l.alive = now
 	}
-	cause := found.String()
-	if detail != "" {
-		cause += ": " + detail
+	if found.proves() || !s.deaf(now) {
+		s.judge(ctx, l, r, found, becauseOf(found, detail))
 	}
-	switch v := s.stretched(judge(found, over), l, now); {
-	case v == evict:
-		s.evict(ctx, l.key, slot.seqs[aspectRecord], "probe: "+cause)
+	s.lookAgain(ctx, l)
+}
+
+func becauseOf(found outcome, detail string) string {
+	if detail == "" {
+		return found.String()
+	}
+	return found.String() + ": " + detail
+}
+
+// deaf tells whether this node cannot have heard what was said: it has just
+// started or woken, or has no connection.
+func (s *state) deaf(now moment) bool { return now < s.grace || !s.node.nc.IsConnected() }
+
+func (s *state) judge(ctx context.Context, l *lease, r *record, found outcome, cause string) {
+	now := s.node.momentNow()
+	v := judge(found, !l.holds(now, s.node.opts.Terms))
+	switch {
+	case v == evict && found.proves():
+		s.evict(ctx, l.key, s.model.slots[l.key].seqs[aspectRecord], "probe: "+cause)
+	case v == evict, found == anonymous && s.stretched(l, now):
+		s.condemn(l, r, cause)
 	case v == suspect && found == unwell:
 		s.revise(ctx, l.key, r.Atlas.Incarnation, criticalFor(cause))
 	case v == suspect:
@@ -126,17 +129,13 @@ func (s *state) probed(ctx context.Context, l *lease, r *record, asked moment, f
 	case found == itself && r.Atlas.Suspect:
 		s.revise(ctx, l.key, r.Atlas.Incarnation, trusted)
 	}
-	s.lookAgain(ctx, l)
 }
 
-// stretched ends a suspicion that has gone on for too long. It goes by this
-// node's own clock, so a restart begins anew: a wall clock that was set must
-// not end it.
-func (s *state) stretched(v verdict, l *lease, now moment) verdict {
-	if v == suspect && now.since(l.seen()) > s.node.opts.MaxSuspect {
-		return evict
-	}
-	return v
+// stretched tells whether a suspicion has gone on for too long. It goes by
+// this node's own clock, so a restart begins anew: a wall clock that was set
+// must not end it.
+func (s *state) stretched(l *lease, now moment) bool {
+	return now.since(l.seen()) > s.node.opts.MaxSuspect
 }
 
 // A revision changes what Atlas holds of an instance; false means that there

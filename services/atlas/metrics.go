@@ -46,6 +46,7 @@ func (n *Node) observe(meter metric.Meter) error {
 	}
 	instances := gauge("fairlead.atlas.instances", "{instance}", "Instances listed, by realm and status.")
 	quarantined := gauge("fairlead.atlas.quarantined", "{entry}", "Entries of the bucket that make no sense.")
+	held := gauge("fairlead.atlas.held", "{instance}", "Instances not evicted because too many fell silent at once, by realm.")
 	sequence := gauge("fairlead.atlas.revision", "{change}", "Sequence of the last change applied.")
 	registration, err := meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		ctx, cancel := context.WithTimeout(ctx, scrapeWait)
@@ -57,8 +58,9 @@ func (n *Node) observe(meter metric.Meter) error {
 		o.ObserveInt64(quarantined, int64(len(s.Quarantined)))
 		o.ObserveInt64(sequence, int64(s.Revision.Sequence))
 		observeRealms(o, instances, s.Realms)
+		observeHeld(o, held, s.Realms)
 		return nil
-	}, instances, quarantined, sequence)
+	}, instances, quarantined, sequence, held)
 	if err != nil {
 		return fmt.Errorf("set up metrics: %w", err)
 	}
@@ -72,6 +74,16 @@ func observeRealms(o metric.Observer, instances metric.Int64ObservableGauge, rea
 			o.ObserveInt64(instances, int64(r.Statuses[status]), metric.WithAttributes(
 				attribute.String("fairlead.realm", realm), attribute.String("fairlead.status", string(status))))
 		}
+	}
+}
+
+func observeHeld(o metric.Observer, held metric.Int64ObservableGauge, realms map[string]protocol.RealmStatus) {
+	for realm, r := range realms {
+		n := 0
+		if r.Held != nil {
+			n = r.Held.Count
+		}
+		o.ObserveInt64(held, int64(n), metric.WithAttributes(attribute.String("fairlead.realm", realm)))
 	}
 }
 

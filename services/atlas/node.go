@@ -29,7 +29,8 @@ type Options struct {
 	// DigestEvery is how often digests are published, 2 s by default.
 	DigestEvery time.Duration
 	// MaxSuspect is how long an instance that sends no heartbeats is kept
-	// because something answers at its endpoint, an hour by default.
+	// because something answers at its endpoint, or because too many fell
+	// silent at once, an hour by default.
 	MaxSuspect time.Duration
 	// Provision is how streams and buckets are made.
 	Provision provision.Options
@@ -139,10 +140,17 @@ func (n *Node) start(ctx context.Context) error {
 	n.loops.Go(func() { s.run(running) })
 	n.loops.Go(func() { n.events.run(running) })
 	n.loops.Go(func() { n.watchBucket(running) })
+	n.closer = append(n.closer, n.opts.Conn.OnConnect(func() { n.heardAgain(running) }))
 	if err := n.watchConnections(running); err != nil {
 		return err
 	}
 	return n.serve(running, ctx)
+}
+
+// heardAgain gives every lease its full length after the connection to the bus
+// was lost: nobody could be heard meanwhile.
+func (n *Node) heardAgain(ctx context.Context) {
+	n.work.Go(func() { n.tell(ctx, func(s *state) { s.renewAll(n.momentNow()) }) })
 }
 
 func (n *Node) offer(ctx context.Context, e entry) {

@@ -19,8 +19,6 @@ const (
 	// probeTimeout leaves room for the verdict within two seconds of the
 	// lease's end.
 	probeTimeout = time.Second
-	// probesAtOnce keeps a mass loss from turning into a storm.
-	probesAtOnce = 64
 
 	instanceHeader    = "Fairlead-Instance"
 	incarnationHeader = "Fairlead-Incarnation"
@@ -46,7 +44,7 @@ func newProber() *prober {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		dialer: dialer,
-		room:   semaphore.NewWeighted(probesAtOnce),
+		room:   semaphore.NewWeighted(urgentAtOnce + lateAtOnce),
 	}
 }
 

@@ -86,7 +86,7 @@ func (s *state) status(now time.Time) protocol.StatusReply {
 		r.Quarantined[k] = v
 	}
 	for realm, t := range s.model.tables {
-		r.Realms[realm] = realmStatus(t)
+		r.Realms[realm] = realmStatus(t, s.losses.heldIn(realm))
 	}
 	waiting := s.model.waiting(now)
 	for _, o := range waiting {
@@ -98,8 +98,8 @@ func (s *state) status(now time.Time) protocol.StatusReply {
 	return r
 }
 
-func realmStatus(t *registry.Table) protocol.RealmStatus {
-	r := protocol.RealmStatus{Instances: t.Len(), Statuses: map[registry.Status]int{}}
+func realmStatus(t *registry.Table, held *protocol.HeldEvictions) protocol.RealmStatus {
+	r := protocol.RealmStatus{Instances: t.Len(), Statuses: map[registry.Status]int{}, Held: held}
 	for s := range t.Services() {
 		if s.Len() > 0 {
 			r.Services++

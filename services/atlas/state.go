@@ -19,8 +19,11 @@ type state struct {
 	conns  connections
 	// grace ends when this node may judge: a node that starts or wakes has
 	// not heard what was said meanwhile.
-	grace    moment
-	lastTick moment
+	grace   moment
+	lastRan time.Time
+	// urgent and late are the probes of closed connections and of others.
+	urgent, late probeQueue
+	losses       *losses
 
 	waiters   []waiter
 	fanout    *fanout
@@ -40,11 +43,13 @@ type waiter struct {
 }
 
 func newState(n *Node) *state {
-	now := n.momentNow()
+	began := time.Now()
+	now := n.moment(began)
 	return &state{
 		node: n, model: newModel(),
 		leases: n.leases, wheel: newWheel(now), conns: connections{},
-		grace: now.add(n.opts.Terms.TTL), lastTick: now,
+		grace: now.add(n.opts.Terms.TTL), lastRan: began, losses: newLosses(),
+		urgent: probeQueue{most: urgentAtOnce}, late: probeQueue{most: lateAtOnce},
 		fanout:   newFanout(n.nc, n.log),
 		expiring: map[registry.Key]time.Time{},
 	}
@@ -147,8 +152,9 @@ func (s *state) standing(k registry.Key, now time.Time) standing {
 // tick is what happens by itself.
 func (s *state) tick(ctx context.Context, at time.Time) {
 	now := s.node.moment(at)
-	s.noticePause(now)
+	s.noticePause(at)
 	s.wheel.advance(now, func(l *lease) { s.check(ctx, l, now) })
+	s.sentence(ctx, at)
 	s.endExpired(ctx, at)
 	if at.Sub(s.published) >= s.node.opts.DigestEvery {
 		s.published = at
@@ -157,14 +163,20 @@ func (s *state) tick(ctx context.Context, at time.Time) {
 	}
 }
 
+// longestPause is how long this process may not run, or its machine sleep,
+// without being taken for deaf.
+const longestPause = 10 * wheelStep
+
 // noticePause looks whether this process did not run for a while: then nobody
-// is judged for what it did not hear.
-func (s *state) noticePause(now moment) {
-	if paused := now.since(s.lastTick); paused > 10*wheelStep {
-		s.node.log.Warn("this node was not running, leases start anew", "seconds", paused.Seconds())
-		s.renewAll(now)
+// is judged for what it did not hear. The wall clock goes on while a machine
+// sleeps, the other one may not.
+func (s *state) noticePause(at time.Time) {
+	paused := max(at.Sub(s.lastRan), at.Round(0).Sub(s.lastRan.Round(0)))
+	s.lastRan = at
+	if paused > longestPause {
+		s.node.log.Warn("this node was not running or its clock was set, leases start anew", "seconds", paused.Seconds())
+		s.renewAll(s.node.moment(at))
 	}
-	s.lastTick = now
 }
 
 func (s *state) renewAll(now moment) {
