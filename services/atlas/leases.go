@@ -88,8 +88,6 @@ func (s *state) check(ctx context.Context, l *lease, now moment) {
 // probed judges. Whatever happened to the registration or its heartbeats since
 // the probe began is newer than its result.
 func (s *state) probed(ctx context.Context, l *lease, r *record, asked moment, found outcome, detail string) {
-	// A probe that was under way when this process was stopped says nothing.
-	s.noticePause(time.Now())
 	now := s.node.momentNow()
 	if !s.holds(l) || l.seen() != asked || l.record.Load() != r {
 		return

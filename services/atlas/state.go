@@ -66,7 +66,7 @@ func (s *state) run(ctx context.Context) {
 		case f := <-s.node.commands:
 			// Requests that waited while this process did not run would
 			// otherwise find every lease over.
-			s.noticePause(s.node.moment(time.Now()))
+			s.noticePause(time.Now())
 			f(s)
 		case <-tick.C:
 			s.tick(ctx, time.Now())
