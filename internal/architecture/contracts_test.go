@@ -26,6 +26,7 @@ func TestAsyncAPIHasEverySubject(t *testing.T) {
 		protocol.Snapshot(realm), protocol.Snapshot(service),
 		protocol.Digest(realm), protocol.Digest(service),
 		protocol.Routes(service), protocol.Status("{realm}"),
+		protocol.ServiceSubject(protocol.Meta, registry.ServiceKey{Realm: "{realm}", Service: "{service}"}),
 		bus.EventPrefix + ".{realm}.{service}.{type}",
 		bus.FeedPrefix + ".{realm}.{service}.{type}",
 	}
