@@ -2,9 +2,12 @@ package bus
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -33,7 +36,8 @@ type Conn struct {
 	slow         slowConsumers
 
 	// lost is for the handlers alone, which never run at the same time.
-	lost bool
+	lost    bool
+	refusal string // the last
 
 	closing sync.Once
 	closed  chan struct{}
@@ -47,7 +51,10 @@ func Connect(ctx context.Context, opts Options) (*Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("connect to bus: %w", err)
 	}
-	opts = opts.withDefaults()
+	opts, err := opts.withDefaults().withFiles()
+	if err != nil {
+		return nil, fmt.Errorf("connect to bus: %w", err)
+	}
 	c := &Conn{url: redacted(opts), log: opts.Logger, closed: make(chan struct{})}
 	nc, err := nats.Connect(opts.URL, append(opts.natsOptions(), c.handlers()...)...)
 	if err != nil {
@@ -64,6 +71,7 @@ func (c *Conn) handlers() []nats.Option {
 		nats.ConnectHandler(func(*nats.Conn) { c.onConnected() }),
 		nats.ReconnectHandler(func(*nats.Conn) { c.onConnected() }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { c.onDisconnected(err) }),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { c.onRefused(err) }),
 		nats.ClosedHandler(func(*nats.Conn) { close(c.closed) }),
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) { c.onError(sub, err) }),
 	}
@@ -77,6 +85,25 @@ func (c *Conn) onConnected() {
 	c.lost = false
 	c.log.Log(context.Background(), level, message, "url", c.url)
 	c.connected.tell(struct{}{})
+}
+
+// onRefused tells once of each cause that time alone does not mend: an
+// authority that is unknown, credentials that are missing or wrong.
+func (c *Conn) onRefused(err error) {
+	if err == nil || errors.Is(err, nats.ErrNoServers) || err.Error() == c.refusal {
+		return
+	}
+	c.refusal = err.Error()
+	if isAway(err) {
+		return
+	}
+	c.log.Warn("bus refuses the connection", "url", c.url, "error", err)
+}
+
+// isAway tells whether an error is of the network and not of who is there.
+func isAway(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && !errors.As(err, new(*tls.CertificateVerificationError)) || errors.Is(err, io.EOF)
 }
 
 func (c *Conn) onDisconnected(err error) {

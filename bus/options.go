@@ -3,6 +3,7 @@ package bus
 import (
 	"cmp"
 	"crypto/tls"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
@@ -15,10 +16,12 @@ import (
 
 // Where the connection's settings come from when they are not given.
 const (
-	EnvURL      = "FAIRLEAD_NATS_URL"
-	EnvCreds    = "FAIRLEAD_NATS_CREDS" // path of a credentials file
-	EnvUser     = "FAIRLEAD_NATS_USER"
-	EnvPassword = "FAIRLEAD_NATS_PASSWORD"
+	EnvURL         = "FAIRLEAD_NATS_URL"
+	EnvCredentials = "FAIRLEAD_CREDENTIALS" // path of a file that `fairlead credentials add` wrote
+	EnvCA          = "FAIRLEAD_CA"          // path of the authority's certificate, if it is not in that file
+	EnvCreds       = "FAIRLEAD_NATS_CREDS"  // path of a NATS .creds file
+	EnvUser        = "FAIRLEAD_NATS_USER"
+	EnvPassword    = "FAIRLEAD_NATS_PASSWORD"
 )
 
 // DefaultURL is where a bus on the same machine listens.
@@ -31,12 +34,19 @@ type Options struct {
 	Name string // shown in the server's list of connections; default the program's name
 
 	// How to log in. If all are empty the environment is asked.
-	User, Password string
-	Token          string
-	CredsFile      string
+	User, Password  string
+	Token           string
+	CredsFile       string // a NATS .creds file
+	CredentialsFile string // one that `fairlead credentials add` wrote
 
-	TLS         *tls.Config // nil: none, unless the URL begins with tls://
-	InboxPrefix string      // where this user's replies go; default _INBOX
+	// CAFile has the certificates, in PEM, that servers are verified by;
+	// default FAIRLEAD_CA, then what the credentials file says, then the
+	// system's. With one of the first two nothing but TLS is spoken.
+	CAFile      string
+	TLS         *tls.Config // instead of CAFile
+	InboxPrefix string      // where this user's replies go; default the credentials', then _INBOX
+
+	credentials Credentials // what CredentialsFile has
 
 	// InProcess connects to a server of the same process without a socket.
 	// URL is ignored then.
@@ -71,16 +81,55 @@ func (o Options) withDefaults() Options {
 		o.Logger = slog.Default()
 	}
 	o.Logger = o.Logger.With("component", "bus")
+	if o.InProcess != nil {
+		return o // the environment is about another server
+	}
+	o.CAFile = cmp.Or(o.CAFile, os.Getenv(EnvCA))
 	if o.hasLogin() {
 		return o
 	}
+	o.CredentialsFile = os.Getenv(EnvCredentials)
 	o.CredsFile = os.Getenv(EnvCreds)
 	o.User, o.Password = os.Getenv(EnvUser), os.Getenv(EnvPassword)
 	return o
 }
 
 func (o Options) hasLogin() bool {
-	return o.User != "" || o.Token != "" || o.CredsFile != ""
+	return o.User != "" || o.Token != "" || o.CredsFile != "" || o.CredentialsFile != ""
+}
+
+// withFiles reads the files that the options name.
+func (o Options) withFiles() (Options, error) {
+	if o.CredentialsFile != "" {
+		var err error
+		if o.credentials, err = ReadCredentials(o.CredentialsFile); err != nil {
+			return o, err
+		}
+		o.InboxPrefix = cmp.Or(o.InboxPrefix, o.credentials.Inbox())
+	}
+	if o.TLS != nil || o.InProcess != nil {
+		return o, nil
+	}
+	return o.withAuthority()
+}
+
+func (o Options) withAuthority() (Options, error) {
+	pem := []byte(o.credentials.CA)
+	if o.CAFile != "" {
+		var err error
+		if pem, err = os.ReadFile(o.CAFile); err != nil {
+			return o, fmt.Errorf("read the authority's certificate: %w", err)
+		}
+	}
+	if len(pem) == 0 {
+		return o, nil
+	}
+	config, err := trusting(pem)
+	if err != nil {
+		return o, fmt.Errorf("%s: %w", cmp.Or(o.CAFile, o.CredentialsFile), err)
+	}
+	o.TLS = config
+	return o, nil
 }
 
 func (o Options) natsOptions() []nats.Option {
@@ -117,6 +166,9 @@ func (o Options) loginOptions() []nats.Option {
 	}
 	if o.Token != "" {
 		opts = append(opts, nats.Token(o.Token))
+	}
+	if o.credentials.Name != "" {
+		opts = append(opts, o.credentials.option())
 	}
 	if o.CredsFile != "" {
 		opts = append(opts, nats.UserCredentials(o.CredsFile))

@@ -34,6 +34,11 @@ type Options struct {
 	InProcess interface {
 		InProcessConn() (net.Conn, error)
 	}
+	// CredentialsFile and CAFile are what lets the program in and whom it
+	// trusts, as in [bus.Options]; FAIRLEAD_CREDENTIALS and FAIRLEAD_CA if
+	// empty. User and Password are instead of the former.
+	CredentialsFile, CAFile string
+	User, Password          string
 	// Name is shown in the bus's list of connections; the program's by default.
 	Name string
 
@@ -79,6 +84,7 @@ func Open(ctx context.Context, opts Options) (*Session, error) {
 	}
 	conn, err := bus.Connect(ctx, bus.Options{
 		URL: opts.NATSURL, Name: opts.Name, InProcess: opts.InProcess, Logger: opts.Logger,
+		CredentialsFile: opts.CredentialsFile, CAFile: opts.CAFile, User: opts.User, Password: opts.Password,
 	})
 	if err != nil {
 		return nil, err

@@ -455,15 +455,17 @@ func eventCount(t *testing.T, r realm) uint64 {
 
 // The deployment's file must not become a second description.
 func TestDeploymentIncludesTheSameText(t *testing.T) {
-	linked, err := os.ReadFile(filepath.Join("..", "..", "deployments", "nats", "accounts.conf"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	own, err := os.ReadFile("accounts.conf")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(linked) != string(own) {
-		t.Error("deployments/nats/accounts.conf differs from bus/embedded/accounts.conf")
+	for _, name := range []string{"accounts.conf", "users.conf"} {
+		linked, err := os.ReadFile(filepath.Join("..", "..", "deployments", "nats", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		own, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(linked) != string(own) {
+			t.Errorf("deployments/nats/%s differs from bus/embedded/%s", name, name)
+		}
 	}
 }

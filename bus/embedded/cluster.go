@@ -3,6 +3,7 @@ package embedded
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -23,6 +24,10 @@ type Cluster struct {
 	Advertise string   // HOST:PORT that they should use instead of Listen
 	Peers     []string // HOST:PORT of the nodes; this one's may be among them
 	Password  string   // of the nodes to each other
+
+	// TLS is spoken between the nodes, both of which prove who they are; nil:
+	// none is.
+	TLS *tls.Config
 }
 
 // Passwords of the users. Those that are empty are made at a data directory's
@@ -60,7 +65,8 @@ func (c *Cluster) Size() int {
 func (c *Cluster) Replicas() int { return min(c.Size(), mostReplicas) }
 
 // check says what would keep the nodes from finding each other.
-func (c *Cluster) check(p Passwords) error {
+// Where users have keys of their own, a node's own users are nobody else's.
+func (c *Cluster) check(p Passwords, users string) error {
 	for _, one := range slices.Concat([]string{c.Listen}, c.Peers) {
 		if _, _, err := hostPort(one); err != nil {
 			return fmt.Errorf("embedded bus: cluster: %w", err)
@@ -69,7 +75,7 @@ func (c *Cluster) check(p Passwords) error {
 	switch {
 	case len(c.Peers) == 0:
 		return errors.New("embedded bus: cluster: Peers: expected the addresses of the other nodes")
-	case c.Password == "" || p.Atlas == "" || p.Sys == "" || p.App == "":
+	case c.Password == "" || users == "" && (p.Atlas == "" || p.Sys == "" || p.App == ""):
 		return errors.New("embedded bus: cluster: expected the passwords that all nodes share")
 	}
 	return nil
@@ -95,6 +101,7 @@ func (c *Cluster) join(so *server.Options) error {
 	so.Cluster = server.ClusterOpts{
 		Name: cmp.Or(c.Name, defaultClusterName), Host: host, Port: port,
 		Username: clusterUser, Password: c.Password, Advertise: c.Advertise,
+		TLSConfig: c.TLS, TLSTimeout: handshakeTimeout.Seconds(),
 	}
 	for _, peer := range c.Peers {
 		so.Routes = append(so.Routes, &url.URL{

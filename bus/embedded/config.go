@@ -1,9 +1,11 @@
 package embedded
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -14,6 +16,14 @@ import (
 //go:embed accounts.conf
 var accountsConf string
 
+// loopbackUsers are what that text includes where nobody has to log in.
+//
+//go:embed users.conf
+var loopbackUsers string
+
+// includeUsers is where accountsConf does so.
+const includeUsers = "include users.conf\n"
+
 const (
 	// A peer that vanished without a FIN is noticed after two missed pings.
 	pingInterval = 5 * time.Second
@@ -22,6 +32,9 @@ const (
 	// syncInterval only paces what synced writes leave over; it is the
 	// server's default, which a configuration file would have filled in.
 	syncInterval = 2 * time.Minute
+
+	// A handshake may wait for a busy machine; the server's default is 2 s.
+	handshakeTimeout = 5 * time.Second
 )
 
 // batchLimits bound what an atomic batch that nobody commits takes of the
@@ -37,8 +50,14 @@ var batchLimits = server.JSLimitOpts{
 // rest in code because it differs from process to process.
 func serverOptions(opts Options, creds Credentials) (*server.Options, error) {
 	so := &server.Options{}
-	if err := so.ProcessConfigString(creds.definitions() + accountsConf); err != nil {
+	if err := so.ProcessConfigString(configText(opts, creds)); err != nil {
 		return nil, fmt.Errorf("embedded bus: read accounts: %w", err)
+	}
+	if opts.Users != "" {
+		so.Users = append(so.Users, ownUsers(so.Accounts, creds)...)
+	}
+	if opts.TLS != nil {
+		so.TLS, so.TLSConfig, so.TLSTimeout = true, opts.TLS, handshakeTimeout.Seconds()
 	}
 	so.ServerName = creds.ServerName
 	so.Host, so.Port = opts.Host, listenPort(opts.Port)
@@ -56,6 +75,24 @@ func serverOptions(opts Options, creds Credentials) (*server.Options, error) {
 	return so, opts.Cluster.join(so)
 }
 
+// configText is the accounts with their users in place of the include.
+func configText(opts Options, creds Credentials) string {
+	users := cmp.Or(opts.Users, creds.definitions()+loopbackUsers)
+	return strings.Replace(accountsConf, includeUsers, users, 1)
+}
+
+// ownUsers are this process's, which the users of others know nothing of.
+func ownUsers(accounts []*server.Account, creds Credentials) []*server.User {
+	logins := map[string]UserPassword{"SYS": creds.Sys, "ATLAS": creds.Atlas, "APP": creds.App}
+	var users []*server.User
+	for _, account := range accounts {
+		if login, ok := logins[account.Name]; ok {
+			users = append(users, &server.User{Username: login.User, Password: login.Password, Account: account})
+		}
+	}
+	return users
+}
+
 // listenPort translates the usual "0 picks one" into the server's -1.
 func listenPort(port int) int {
 	if port == 0 {
@@ -67,7 +104,7 @@ func listenPort(port int) int {
 // anonymousUser names the user of connections that bring no credentials. Only
 // on loopback, where whoever connects is on this machine already.
 func anonymousUser(opts Options) string {
-	if opts.RequireLogin || !isLoopback(opts.Host) {
+	if opts.RequireLogin || opts.Users != "" || !isLoopback(opts.Host) {
 		return ""
 	}
 	return appUser

@@ -15,6 +15,7 @@ package embedded
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -49,6 +50,13 @@ type Options struct {
 	// Beyond loopback they are always refused.
 	RequireLogin bool
 
+	// Users are those who are let in, as accounts.conf takes them (package
+	// access writes that); anonymous connections are refused then. This
+	// process's own are added to them. Empty: those of a bus on loopback.
+	Users string
+	// TLS is spoken with everybody who connects over a socket; nil: none is.
+	TLS *tls.Config
+
 	// Unsynced acknowledges writes before they are on disk. Two minutes of
 	// acknowledged registrations can then be lost with the power: for tests.
 	Unsynced bool
@@ -65,6 +73,7 @@ const (
 // Server is a running bus. Its methods may be called concurrently.
 type Server struct {
 	nats  *server.Server
+	opts  Options
 	creds Credentials
 	lock  *os.File
 	log   *slog.Logger
@@ -106,7 +115,7 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("embedded bus: Port: expected 0 to 65535, got %d", o.Port)
 	}
 	if o.Cluster != nil {
-		if err := o.Cluster.check(o.Passwords); err != nil {
+		if err := o.Cluster.check(o.Passwords, o.Users); err != nil {
 			return o, err
 		}
 	}
@@ -139,7 +148,7 @@ func start(ctx context.Context, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded bus: %w", err)
 	}
-	srv := &Server{nats: ns, creds: creds, log: opts.Logger, cluster: opts.Cluster, stopped: make(chan struct{})}
+	srv := &Server{nats: ns, opts: opts, creds: creds, log: opts.Logger, cluster: opts.Cluster, stopped: make(chan struct{})}
 	return srv, srv.run(ctx, opts)
 }
 
@@ -169,6 +178,25 @@ func readyWait(ctx context.Context) time.Duration {
 		return time.Until(deadline)
 	}
 	return 10 * time.Second
+}
+
+// SetUsers replaces those who are let in, at once: connections of users that
+// are gone, or whose key is another, are closed. It is not for a server that
+// was started without Users.
+func (s *Server) SetUsers(users string) error {
+	opts := s.opts
+	if opts.Users == "" || users == "" {
+		return errors.New("embedded bus: set users: expected a server with users, and users")
+	}
+	opts.Users = users
+	so, err := serverOptions(opts, s.creds)
+	if err != nil {
+		return err
+	}
+	if err := s.nats.ReloadOptions(so); err != nil {
+		return fmt.Errorf("embedded bus: set users: %w", err)
+	}
+	return nil
 }
 
 // ClientURL is where clients of other processes connect.

@@ -47,14 +47,8 @@ func (f *clusterFlags) cluster() *embedded.Cluster {
 	}
 }
 
-// check names the first flag that is wrong; atlasPassword is another one's.
-func (f *clusterFlags) check(atlasPassword string) error {
-	if f.addr == "" {
-		return f.checkSingle()
-	}
-	if err := loopbackOnly("cluster-addr", f.addr); err != nil {
-		return err
-	}
+// check names the first flag that is wrong; the passwords have one of their own.
+func (f *clusterFlags) check() error {
 	for _, peer := range f.peers {
 		if _, port, err := splitAddress("cluster-peers", peer); err != nil || port == 0 {
 			return usagef("--cluster-peers: must be HOST:PORT of each node, separated by commas, got %q", peer)
@@ -66,7 +60,7 @@ func (f *clusterFlags) check(atlasPassword string) error {
 	if size := f.cluster().Size(); size < fewestNodes {
 		return usagef("--cluster-peers: must name the nodes of a cluster of three or more, got %d", size)
 	}
-	return f.checkPasswords(atlasPassword)
+	return nil
 }
 
 // checkUnused is for where the bus is somebody else's.

@@ -13,7 +13,7 @@ func TestClusterFlagsSayWhatIsWrong(t *testing.T) {
 	}{
 		{"--cluster-peers: needs --cluster-addr", []string{"--cluster-peers", peers}},
 		{"--cluster-addr: must be HOST:PORT", []string{"--cluster-addr", "nowhere", "--cluster-peers", peers}},
-		{"--cluster-addr: must be a loopback address", []string{"--cluster-addr", "0.0.0.0:6221", "--cluster-peers", peers}},
+		{"--cluster-addr: 0.0.0.0:6221 is beyond loopback", []string{"--cluster-addr", "0.0.0.0:6221", "--cluster-peers", peers}},
 		{"--cluster-addr: must have a port", []string{"--cluster-addr", "127.0.0.1:0", "--cluster-peers", peers}},
 		{"--cluster-peers: must be HOST:PORT of each node", []string{"--cluster-addr", "127.0.0.1:6221", "--cluster-peers", "node-2"}},
 		{"--cluster-peers: must name the nodes of a cluster of three or more, got 2", []string{"--cluster-addr", "127.0.0.1:6221", "--cluster-peers", "127.0.0.1:6222"}},

@@ -19,6 +19,8 @@ func commands(set *settings) []*cobra.Command {
 		newDrainCommand(set),
 		newWeightCommand(set),
 		newDoctorCommand(set),
+		newInitCommand(set),
+		newCredentialsCommand(set),
 		newNATSContextCommand(set),
 		newDemoCommand(set),
 		newVersionCommand(set),

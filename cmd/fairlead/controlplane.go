@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fairlead.dev/access"
 	"fairlead.dev/bus"
 	"fairlead.dev/bus/embedded"
 	"fairlead.dev/bus/provision"
@@ -36,6 +38,7 @@ type controlPlaneFlags struct {
 	atlasPassword string
 	replicas      int
 	cluster       clusterFlags
+	security      string
 }
 
 func (f *controlPlaneFlags) add(c *cobra.Command) {
@@ -54,16 +57,33 @@ func (f *controlPlaneFlags) addExternal(c *cobra.Command) {
 	f.cluster.add(c)
 }
 
+// addSecurity declares what `server` can be given and `up` cannot.
+func (f *controlPlaneFlags) addSecurity(c *cobra.Command) {
+	c.Flags().StringVar(&f.security, "security", "", "directory that \"fairlead init\" made: TLS and credentials for everybody, needed beyond loopback")
+}
+
 // checkAddresses looks at all of them, so that nothing has begun when one is
 // wrong. The bus's is not used where there is one already.
 func (f *controlPlaneFlags) checkAddresses(set *settings) error {
-	if err := cmp.Or(loopbackOnly("http-addr", f.httpAddr), checkReplicas(f.replicas)); err != nil {
+	if err := cmp.Or(f.mayBeOffered("http-addr", f.httpAddr), checkReplicas(f.replicas)); err != nil {
 		return err
 	}
 	if set.natsURL != "" {
 		return f.cluster.checkUnused()
 	}
-	return cmp.Or(loopbackOnly("nats-addr", f.natsAddr), f.cluster.check(f.atlasPassword))
+	return cmp.Or(f.mayBeOffered("nats-addr", f.natsAddr), f.checkCluster())
+}
+
+// checkCluster looks at the flags of a cluster; where there are keys, the nodes
+// know each other by those.
+func (f *controlPlaneFlags) checkCluster() error {
+	if f.cluster.addr == "" {
+		return f.cluster.checkSingle()
+	}
+	if err := cmp.Or(f.mayBeOffered("cluster-addr", f.cluster.addr), f.cluster.check()); err != nil || f.security != "" {
+		return err
+	}
+	return f.cluster.checkPasswords(f.atlasPassword)
 }
 
 // A stack undoes what was started, in reverse.
@@ -90,6 +110,7 @@ type controlPlane struct {
 	metrics *metrics
 	started stack
 
+	secured  *access.Live // nil on loopback, where nobody is asked
 	natsURL  string
 	listener net.Listener
 	session  *connect.Session
@@ -108,6 +129,9 @@ func startControlPlane(ctx context.Context, set *settings, f *controlPlaneFlags)
 
 func (c *controlPlane) start(ctx context.Context, f *controlPlaneFlags) (err error) {
 	if c.metrics, err = newMetrics(); err != nil {
+		return err
+	}
+	if err := c.secure(f.security); err != nil {
 		return err
 	}
 	// The listener first: a taken port should cost nothing but a message.
@@ -132,14 +156,16 @@ func (c *controlPlane) start(ctx context.Context, f *controlPlaneFlags) (err err
 func (c *controlPlane) startBus(ctx context.Context, f *controlPlaneFlags) (app connect.Options, control bus.Options, err error) {
 	if c.set.natsURL != "" {
 		c.natsURL = c.set.natsURL
-		control = bus.Options{URL: c.natsURL, User: f.atlasUser, Password: f.atlasPassword}
-		return connect.Options{NATSURL: c.natsURL}, control, nil
+		app, control, err = c.external(f)
+		return app, control, err
 	}
 	server, err := c.startServer(ctx, f)
 	if err != nil {
 		return app, control, err
 	}
-	return connect.Options{InProcess: server}, server.AtlasOptions(), server.AwaitQuorum(ctx)
+	c.watchUsers(server.SetUsers)
+	login := server.AppCredentials()
+	return connect.Options{InProcess: server, User: login.User, Password: login.Password}, server.AtlasOptions(), server.AwaitQuorum(ctx)
 }
 
 func (c *controlPlane) startServer(ctx context.Context, f *controlPlaneFlags) (*embedded.Server, error) {
@@ -152,6 +178,9 @@ func (c *controlPlane) startServer(ctx context.Context, f *controlPlaneFlags) (*
 		return nil, err
 	}
 	opts.Logger = c.log
+	if opts, err = c.embedded(opts, f.security); err != nil {
+		return nil, err
+	}
 	server, err := embedded.Start(ctx, opts)
 	switch {
 	case ctx.Err() != nil && err != nil:
@@ -220,10 +249,14 @@ func (c *controlPlane) createBridge() error {
 	if err != nil {
 		return err
 	}
-	c.bridge, err = bridge.New(bridge.Options{
+	options := bridge.Options{
 		Atlas: c.session.Atlas(), Source: c.session.Atlas(), Follow: c.follow,
 		Forwarder: forwarder, Realm: c.set.realm, Metrics: c.metrics.handler(), Logger: c.log,
-	})
+	}
+	if c.secured != nil {
+		options.Authorize, options.Hosts = c.secured.Authorize, c.secured.Hosts()
+	}
+	c.bridge, err = bridge.New(options)
 	return err
 }
 
@@ -239,7 +272,21 @@ func (c *controlPlane) follow(realm string) (registry.Watcher, func(), error) {
 }
 
 // run serves the bridge until ctx ends.
-func (c *controlPlane) run(ctx context.Context) error { return c.bridge.Run(ctx, c.listener) }
+func (c *controlPlane) run(ctx context.Context) error {
+	listener := c.listener
+	if c.secured != nil {
+		listener = tls.NewListener(listener, c.secured.TLS())
+	}
+	return c.bridge.Run(ctx, listener)
+}
+
+// httpURL is where the bridge answers.
+func (c *controlPlane) httpURL() string {
+	if c.secured != nil {
+		return "https://" + c.listener.Addr().String()
+	}
+	return httpURL(c.listener)
+}
 
 func (c *controlPlane) stop() error { return c.started.unwind() }
 

@@ -62,8 +62,8 @@ func (s *settings) ask(ctx context.Context, timeout *span, fn func(context.Conte
 // dial opens a session whose bus can be reached. Somebody waits for it, so a
 // bus that is away is an error at once.
 func (s *settings) dial(ctx context.Context, opts connect.Options) (*connect.Session, error) {
-	opts.Realm, opts.NATSURL, opts.Name, opts.Logger = s.realm, s.natsURL, "fairlead", s.logger()
-	session, err := connect.Open(ctx, opts)
+	opts.Name = "fairlead"
+	session, err := connect.Open(ctx, s.lead(opts))
 	if err != nil {
 		return nil, err
 	}
@@ -73,9 +73,19 @@ func (s *settings) dial(ctx context.Context, opts connect.Options) (*connect.Ses
 	return nil, errors.Join(s.whyNoBus(ctx, session.Bus().URL()), closeSession(session))
 }
 
+// lead fills in what the shared flags say of where the bus is and who asks.
+func (s *settings) lead(opts connect.Options) connect.Options {
+	opts.Realm, opts.NATSURL, opts.Logger = s.realm, s.natsURL, s.logger()
+	opts.CredentialsFile, opts.CAFile = s.credentials, s.ca
+	return opts
+}
+
 // whyNoBus tries once more, because only a first failure tells its cause.
 func (s *settings) whyNoBus(ctx context.Context, url string) error {
-	conn, err := bus.Connect(ctx, bus.Options{URL: s.natsURL, Name: "fairlead", FailFast: true, Logger: s.logger()})
+	conn, err := bus.Connect(ctx, bus.Options{
+		URL: s.natsURL, Name: "fairlead", FailFast: true, Logger: s.logger(),
+		CredentialsFile: s.credentials, CAFile: s.ca,
+	})
 	switch {
 	case err == nil:
 		conn.Close()

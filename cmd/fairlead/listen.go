@@ -93,14 +93,29 @@ func splitAddress(flag, address string) (host string, port int, err error) {
 // loopbackOnly refuses to offer to the network what asks nobody for
 // credentials.
 func loopbackOnly(flag, address string) error {
-	host, _, err := splitAddress(flag, address)
-	if err != nil {
+	local, err := isLoopback(flag, address)
+	if err != nil || local {
 		return err
 	}
-	if ip, err := netip.ParseAddr(host); host == "localhost" || err == nil && ip.IsLoopback() {
-		return nil
-	}
 	return usagef("--%s: must be a loopback address, got %q: connections are neither encrypted nor authenticated", flag, address)
+}
+
+func isLoopback(flag, address string) (bool, error) {
+	host, _, err := splitAddress(flag, address)
+	if err != nil {
+		return false, err
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback(), nil
+}
+
+// mayBeOffered refuses what loopbackOnly does, unless there are keys.
+func (f *controlPlaneFlags) mayBeOffered(flag, address string) error {
+	local, err := isLoopback(flag, address)
+	if err != nil || local || f.security != "" {
+		return err
+	}
+	return usagef(`--%s: %s is beyond loopback, which takes TLS and credentials: make them by "fairlead init --security DIR --host NAME", and start with --security DIR`, flag, address)
 }
 
 // ready is what --ready-file says once everything answers.

@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fairlead.dev/access"
+	"fairlead.dev/bus"
 	"fairlead.dev/registry"
 )
 
@@ -76,7 +78,7 @@ func exitCode(err error) int {
 		return int(code)
 	case errors.As(err, &usage), errors.As(err, &fields), errors.As(err, &field):
 		return exitUsage
-	case errors.Is(err, registry.ErrNoSuchService), errors.Is(err, registry.ErrNoneEnabled), errors.Is(err, registry.ErrUnknown):
+	case errors.Is(err, registry.ErrNoSuchService), errors.Is(err, registry.ErrNoneEnabled), errors.Is(err, registry.ErrUnknown), errors.Is(err, access.ErrNoUser):
 		return exitNotFound
 	case errors.Is(err, registry.ErrUnavailable), errors.Is(err, registry.ErrNeverSeen), errors.Is(err, context.DeadlineExceeded):
 		return exitUnavailable
@@ -90,8 +92,10 @@ type settings struct {
 	config  string
 	realm   string
 	natsURL string
-	output  string
-	verbose bool
+	// credentials and ca are paths: what lets this user in, and whom it trusts.
+	credentials, ca string
+	output          string
+	verbose         bool
 
 	// sources tells where flags have their values from; those that were given
 	// on the command line are not in it.
@@ -154,6 +158,8 @@ func newRoot(set *settings) *cobra.Command {
 	flags.StringVar(&set.config, "config", "", "file of settings, one FAIRLEAD_NAME=value a line")
 	flags.StringVar(&set.realm, "realm", "local", "realm: an isolated environment")
 	flags.StringVar(&set.natsURL, "nats-url", "", "where the bus listens (default nats://127.0.0.1:4222)")
+	flags.StringVar(&set.credentials, "credentials", "", "file that lets you in beyond loopback, from \"fairlead credentials add\"")
+	flags.StringVar(&set.ca, "ca", "", "certificate of the authority that vouches for the servers (default: that in --credentials)")
 	flags.StringVarP(&set.output, "output", "o", "text", "output: text or json")
 	flags.BoolVarP(&set.verbose, "verbose", "v", false, "log more")
 	root.AddCommand(commands(set)...)
@@ -172,6 +178,11 @@ func (s *settings) check() error {
 	}
 	if err := registry.ValidateName("--realm", s.realm); err != nil {
 		return usageError{err}
+	}
+	if s.credentials != "" {
+		if _, err := bus.ReadCredentials(s.credentials); err != nil {
+			return usagef("--credentials: %w", err)
+		}
 	}
 	return checkBusURL(s.natsURL)
 }

@@ -16,11 +16,13 @@ func newServerCommand(set *settings) *cobra.Command {
 		Use:   "server",
 		Short: "Run the control plane: the bus, Atlas and the HTTP bridge",
 		Example: `  fairlead server --data /var/lib/fairlead
+  fairlead server --security /etc/fairlead --nats-addr 0.0.0.0:4222 --http-addr 0.0.0.0:4300
   FAIRLEAD_ATLAS_PASSWORD=… fairlead server --nats-url nats://bus1:4222`,
 		RunE: func(c *cobra.Command, _ []string) error { return serve(c.Context(), set, &f) },
 	}
 	f.add(c)
 	f.addExternal(c)
+	f.addSecurity(c)
 	return c
 }
 
@@ -34,6 +36,6 @@ func serve(ctx context.Context, set *settings, f *controlPlaneFlags) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, control.stop()) }()
-	r := newReady(control.natsURL, httpURL(control.listener), "")
+	r := newReady(control.natsURL, control.httpURL(), "")
 	return runReady(ctx, set, f.readyFile, r, began, control.run)
 }

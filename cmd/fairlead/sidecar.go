@@ -44,9 +44,7 @@ func runSidecar(ctx context.Context, set *settings, addr, readyFile string) (err
 	if err != nil {
 		return err
 	}
-	session, err := connect.Open(ctx, connect.Options{
-		Realm: set.realm, NATSURL: set.natsURL, Name: "sidecar", WholeRealm: true, Logger: set.logger(),
-	})
+	session, err := connect.Open(ctx, set.lead(connect.Options{Name: "sidecar", WholeRealm: true}))
 	if err != nil {
 		return err
 	}

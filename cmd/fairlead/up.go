@@ -55,7 +55,7 @@ func up(ctx context.Context, set *settings, f *controlPlaneFlags, sidecarAddr st
 	if err != nil {
 		return err
 	}
-	r := newReady(control.natsURL, httpURL(control.listener), httpURL(listener))
+	r := newReady(control.natsURL, control.httpURL(), httpURL(listener))
 	return runReady(ctx, set, f.readyFile, r, began, control.run, car.Run)
 }
 

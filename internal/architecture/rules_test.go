@@ -37,6 +37,8 @@ var rules = []rule{
 	{pkg: "bus/embedded", imports: []string{"bus", "bus/provision"}, client: true, server: true},
 	{pkg: "bus/*", imports: []string{"bus", "schemas"}, client: true},
 
+	{pkg: "access", imports: []string{"bus", "registry", "registry/protocol"}},
+
 	{pkg: "smartclient/...", imports: []string{"registry", "smartclient/..."}},
 	{pkg: "connect", imports: []string{"bus", "registry/...", "smartclient/..."}},
 	{pkg: "smartservice/...", imports: []string{"schemas", "bus", "registry/...", "smartclient/...", "connect", "smartservice/..."}},
@@ -48,7 +50,7 @@ var rules = []rule{
 	{pkg: "sidecar/*", imports: []string{"registry", "smartclient/...", "sidecar", "sidecar/problem", "sidecar/httpserver"}},
 
 	{pkg: "services/*", client: true, imports: []string{
-		"schemas/...", "bus/...", "registry/...", "smartclient/...", "connect", "smartservice/...", "sidecar/...",
+		"schemas/...", "access", "bus/...", "registry/...", "smartclient/...", "connect", "smartservice/...", "sidecar/...",
 	}},
 	{pkg: "cmd/*", server: true, imports: []string{"..."}},
 	{pkg: "examples/*", imports: []string{

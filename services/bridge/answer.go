@@ -64,9 +64,13 @@ func matches(lines []string, tag string) bool {
 func problemOf(err error) (p *problem.Problem, internal bool) {
 	var ready *problem.Problem
 	var method *methodError
+	var token *tokenError
 	switch {
 	case errors.As(err, &ready):
 		return ready, false
+	case errors.As(err, &token):
+		status, _ := token.challenge()
+		return problem.New(status, "unauthorized", token.Error()), false
 	case errors.As(err, &method):
 		return problem.New(http.StatusMethodNotAllowed, "method-not-allowed", method.Error()), false
 	}
@@ -89,6 +93,11 @@ func (b *Bridge) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var method *methodError
 	if errors.As(err, &method) {
 		w.Header().Set("Allow", method.allow)
+	}
+	var token *tokenError
+	if errors.As(err, &token) {
+		_, header := token.challenge()
+		w.Header().Set(header, `Bearer realm="fairlead"`)
 	}
 	if p.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")

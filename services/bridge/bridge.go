@@ -46,6 +46,9 @@ type Options struct {
 	Forwarder Forwarder
 	// Realm is the one that /call and /health are about; "local" by default.
 	Realm string
+	// Authorize tells whose token a request bears; nil asks nobody, which is
+	// for loopback only.
+	Authorize Authorize
 	// Hosts are the names under which this listener is reached, besides
 	// loopback and IP addresses.
 	Hosts []string
@@ -157,9 +160,15 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (b *Bridge) dispatch(w http.ResponseWriter, r *http.Request) error {
 	path := r.URL.EscapedPath()
 	if service, rest, ok := callTarget(path); ok && b.opts.Forwarder != nil {
+		if err := b.authorizeCall(r); err != nil {
+			return err
+		}
 		return b.call(w, r, service, rest)
 	}
-	h, key, err := find(b.routed, r.Method, path)
+	h, pattern, key, err := find(b.routed, r.Method, path)
+	if refusal := b.authorize(r.Header, pattern, r.Method, key); refusal != nil {
+		return refusal
+	}
 	if err != nil {
 		return err
 	}

@@ -30,24 +30,25 @@ type route struct {
 	methods map[string]handler
 }
 
-// find returns the handler for a method and an escaped path.
-func find(routes []route, method, escapedPath string) (handler, registry.Key, error) {
+// find returns the handler for a method and an escaped path, and the pattern
+// of that path, empty if it fits none.
+func find(routes []route, method, escapedPath string) (h handler, pattern string, key registry.Key, err error) {
 	segments, err := split(escapedPath)
 	if err != nil {
-		return nil, registry.Key{}, problem.New(http.StatusBadRequest, "invalid-path", "path: must be a valid URL path")
+		return nil, "", key, problem.New(http.StatusBadRequest, "invalid-path", "path: must be a valid URL path")
 	}
 	for _, route := range routes {
 		key, ok := match(route.pattern, segments)
 		if !ok {
 			continue
 		}
-		h, err := route.handler(method)
+		h, err = route.handler(method)
 		if err != nil {
-			return nil, key, err
+			return nil, route.pattern, key, err
 		}
-		return h, key, validate(route.pattern, key)
+		return h, route.pattern, key, validate(route.pattern, key)
 	}
-	return nil, registry.Key{}, problem.New(http.StatusNotFound, "not-found", "there is nothing at this path; / and /openapi.json tell what there is")
+	return nil, "", key, problem.New(http.StatusNotFound, "not-found", "there is nothing at this path; / and /openapi.json tell what there is")
 }
 
 func split(escapedPath string) ([]string, error) {
