@@ -103,6 +103,10 @@ type StatusReply struct {
 	// Settling is true while a node that started does not judge leases yet.
 	Settling bool                   `json:"settling"`
 	Realms   map[string]RealmStatus `json:"realms"`
+	// Node is the node that answers, Nodes are all that are present, in the
+	// order of their names.
+	Node  string       `json:"node,omitempty"`
+	Nodes []NodeStatus `json:"nodes,omitempty"`
 	// Quarantined are the bucket's keys whose values make no sense, and why.
 	Quarantined map[string]string `json:"quarantined"`
 	// Waiting are overrides whose instance is not registered, the first
@@ -136,6 +140,20 @@ func realmOf(key string) string {
 		return ""
 	}
 	return parts[1]
+}
+
+// A NodeStatus is what one of the registry's nodes says of itself.
+type NodeStatus struct {
+	Node    string    `json:"node"`
+	Started time.Time `json:"started"`
+	// Leads tells that it publishes and judges; at most one node does.
+	Leads bool `json:"leads"`
+	// Settling is true while it judges no lease yet.
+	Settling bool `json:"settling"`
+	// Able tells that the registry's storage answers it, and that it knows
+	// all that is stored there.
+	Able     bool              `json:"able"`
+	Revision registry.Revision `json:"revision"`
 }
 
 // MostWaiting bounds the overrides that a status lists.

@@ -3,6 +3,7 @@ package atlas
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/nats-io/nats.go"
@@ -43,6 +44,9 @@ func (n *Node) answerHeartbeat(ctx context.Context, room *semaphore.Weighted) mi
 			elaborate.Handle(m)
 			return
 		}
+		if !n.leading.Load() {
+			return // every node heard it, and one of them answers
+		}
 		n.meters.counted(ctx, protocol.Heartbeat, "ok")
 		n.respond(m, struct{}{}, nil)
 	})
@@ -68,6 +72,9 @@ func (n *Node) takeBeat(ctx context.Context, m *nats.Msg) {
 		return
 	}
 	_, err := n.handleHeartbeat(ctx, request{key: k, data: m.Data})
+	if errors.Is(err, errNotLeading) {
+		return
+	}
 	n.meters.counted(ctx, protocol.Beat, codeOf(err))
 }
 

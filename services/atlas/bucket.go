@@ -11,7 +11,13 @@ import (
 	"fairlead.dev/bus/provision"
 )
 
-const bucketCheckEvery = time.Second
+const (
+	bucketCheckEvery = time.Second
+	bucketRetry      = 250 * time.Millisecond
+	// bucketAnswersIn bounds the wait for the bucket's stream to tell how far
+	// it is, and then for the model to get there.
+	bucketAnswersIn = time.Second
+)
 
 // ensureOwn gives a bucket that is new its random id, and the secret that the
 // ids of its events are made with.
@@ -38,63 +44,136 @@ func (s *store) ensureRandom(ctx context.Context, key string) error {
 
 // watchBucket looks, every second, whether the model is as far as the bucket:
 // the last of several lost messages leaves no gap to be seen. It also finds a
-// bucket that was deleted by hand.
+// bucket that was deleted by hand. While the bucket does not answer it looks
+// more often, because this node cannot lead meanwhile.
 func (n *Node) watchBucket(ctx context.Context) {
-	tick := time.NewTicker(bucketCheckEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			n.checkBucket(ctx)
-		case <-ctx.Done():
-			return
+	for ctx.Err() == nil {
+		pause := time.NewTimer(bucketCheckEvery)
+		if !n.checkBucket(ctx) {
+			pause.Reset(bucketRetry)
 		}
+		select {
+		case <-pause.C:
+		case <-n.look:
+		case <-ctx.Done():
+		}
+		pause.Stop()
 	}
 }
 
-func (n *Node) checkBucket(ctx context.Context) {
-	asked, cancel := context.WithTimeout(ctx, writeTimeout)
+// lookAtBucket has the bucket checked now rather than within a second.
+func (n *Node) lookAtBucket() {
+	select {
+	case n.look <- struct{}{}:
+	default:
+	}
+}
+
+// checkBucket reports whether the bucket answered.
+func (n *Node) checkBucket(ctx context.Context) bool {
+	asked, cancel := context.WithTimeout(ctx, bucketAnswersIn)
 	defer cancel()
 	pos, err := n.store.position(asked)
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		n.log.Debug("bucket not checked", "error", err)
-		return
+		return false
 	}
-	// An empty bucket was purged: at the least it would have its epoch.
-	lost := err != nil || pos.empty
-	_ = n.ask(asked, func(s *state) {
-		lost = lost || !pos.created.Equal(s.created)
-		if !lost {
-			s.compare(ctx, pos)
-		}
-	})
-	if lost && ctx.Err() == nil {
+	var todo remedy
+	_ = n.ask(ctx, func(s *state) { todo = s.diagnose(pos, time.Now()) })
+	switch todo {
+	case await:
+		n.compare(ctx, pos)
+	case adopt:
+		_ = n.ask(ctx, func(s *state) { s.reload(ctx) })
+	case rebuild:
 		n.rebuild(ctx)
 	}
+	return true
 }
 
-// compare has the bucket read again when the model has not moved since the
-// last check and the bucket is ahead of it.
-func (s *state) compare(ctx context.Context, pos position) {
-	lags := pos.last > s.model.seq
-	if lags && s.behind == s.model.seq {
-		s.node.log.Warn("the bucket is ahead, reading it again", "have", s.model.seq, "bucket", pos.last)
-		s.reload(ctx)
+// A remedy is what a look at the bucket calls for.
+type remedy int
+
+const (
+	// await: it is the bucket we know; see whether the model gets as far.
+	await remedy = iota
+	// abide: something is wrong with it that another node mends.
+	abide
+	// adopt: another bucket took its place, and holds the truth.
+	adopt
+	// rebuild: it is gone, and what it held is in our memory.
+	rebuild
+)
+
+// diagnose finds what to do about the bucket. Only the leader rebuilds it: when
+// it is gone, or was replaced while this node watched. Who finds another bucket
+// after having been away takes that for the truth, and so do the others once
+// the leader has.
+func (s *state) diagnose(pos position, now time.Time) remedy {
+	gone := pos.empty || pos.created.IsZero()
+	watched := now.Sub(s.lead.answered) < ableFor
+	switch {
+	case !gone && pos.created.Equal(s.created):
+		return await
+	case s.leads() && (gone || watched):
+		return rebuild
+	case !gone && (!watched || s.anotherEpoch(now)):
+		return adopt
 	}
-	s.behind = 0
-	if lags {
-		s.behind = s.model.seq
+	// JetStream answers, so that this node can lead, and mend the bucket.
+	s.lead.answered = now
+	return abide
+}
+
+// anotherEpoch tells whether the leader has left this node's epoch behind.
+func (s *state) anotherEpoch(now time.Time) bool {
+	for _, p := range s.others(now) {
+		if p.Leads && p.Epoch != s.model.epoch {
+			return true
+		}
+	}
+	return false
+}
+
+// compare waits until the model is as far as the bucket was. If it does not
+// even move, messages were lost, and the bucket is read again.
+func (n *Node) compare(ctx context.Context, pos position) {
+	var before uint64
+	_ = n.ask(ctx, func(s *state) { before = s.model.seq })
+	asked, cancel := context.WithTimeout(ctx, bucketAnswersIn)
+	defer cancel()
+	reached := n.applied(asked, pos.last) == nil
+	_ = n.ask(ctx, func(s *state) {
+		switch {
+		case reached:
+			s.lead.answered = time.Now()
+		case s.model.seq == before:
+			s.node.log.Warn("the bucket is ahead, reading it again", "have", before, "bucket", pos.last)
+			s.reload(ctx)
+		}
+	})
+}
+
+// answered notes that something new came from the bucket. It says little to a
+// node that was away, as it may be long behind.
+func (s *state) answered(now time.Time) {
+	if now.Sub(s.lead.answered) < ableFor {
+		s.lead.answered = now
 	}
 }
 
 // rebuild makes the bucket anew from memory, under a new epoch, after it was
 // deleted by hand: living instances and flags stay what they were.
 func (n *Node) rebuild(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	var previous string
+	var mandate context.Context
+	_ = n.ask(ctx, func(s *state) { previous, mandate = s.model.epoch, s.lead.mandate })
+	if mandate == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(mandate, time.Minute)
 	defer cancel()
 	n.log.Error("the registry's bucket was deleted, rebuilding it from memory under a new epoch")
-	var previous string
-	_ = n.ask(ctx, func(s *state) { previous = s.model.epoch })
 	if err := n.restore(ctx); err != nil {
 		n.log.Error("rebuilding failed, trying again", "error", err)
 		return

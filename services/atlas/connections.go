@@ -87,8 +87,9 @@ func (s *state) connectionClosed(ctx context.Context, id connID) {
 	if conn == nil {
 		return
 	}
+	now := s.node.momentNow()
 	for l := range conn.leases {
-		l.secondLooks = int8(len(secondLooks))
+		l.closed, l.secondLooks = now, int8(len(secondLooks))
 		s.probeAtOnce(ctx, l)
 	}
 }

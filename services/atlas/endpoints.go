@@ -3,6 +3,7 @@ package atlas
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -95,6 +96,9 @@ func (n *Node) answer(ctx context.Context, room *semaphore.Weighted, verb string
 			ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 			defer cancel()
 			body, err := handle(ctx, r)
+			if errors.Is(err, errNotLeading) {
+				return // every node heard it, and one of them answers
+			}
 			n.meters.counted(ctx, verb, codeOf(err))
 			n.respond(m, body, err)
 		})

@@ -127,6 +127,13 @@ func (l *eventLog) queueUp(a announcement) bool {
 	return true
 }
 
+// forget drops what waits: it is somebody else's to announce.
+func (l *eventLog) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.queue = nil
+}
+
 // run publishes until ctx ends, and then for a moment what is left.
 func (l *eventLog) run(ctx context.Context) {
 	for {

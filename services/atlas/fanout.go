@@ -78,6 +78,9 @@ func (b *batch) send(f *fanout) {
 	}
 }
 
+// forget drops what waits: it is somebody else's to publish.
+func (f *fanout) forget() { clear(f.open) }
+
 // flush publishes what waited long enough, and forgets the services that went
 // quiet.
 func (f *fanout) flush(now time.Time) {

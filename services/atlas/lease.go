@@ -47,6 +47,8 @@ type lease struct {
 	// load and sampled serve the bucket that people look at.
 	load    atomic.Uint64
 	sampled atomic.Bool
+	// closed is when the connection it spoke through was closed.
+	closed moment
 
 	stage probeStage
 	// secondLooks is how often it is still to be probed because its

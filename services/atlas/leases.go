@@ -89,14 +89,15 @@ func (s *state) check(ctx context.Context, l *lease, now moment) {
 // the probe began is newer than its result.
 func (s *state) probed(ctx context.Context, l *lease, r *record, asked moment, found outcome, detail string) {
 	now := s.node.momentNow()
-	if !s.holds(l) || l.seen() != asked || l.record.Load() != r {
+	if !s.leads() || !s.holds(l) || l.seen() != asked || l.record.Load() != r {
 		return
 	}
 	if found.lives() {
 		l.alive = now
 	}
 	if found.proves() || !s.deaf(now) {
-		s.judge(ctx, l, r, found, becauseOf(found, detail))
+		// What follows is done as the leader, or not at all.
+		s.judge(s.lead.mandate, l, r, found, becauseOf(found, detail))
 	}
 	s.lookAgain(ctx, l)
 }

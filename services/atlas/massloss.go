@@ -201,6 +201,20 @@ func (s *state) settleRealm(realm string, r *realmLosses, c *census) {
 	}
 }
 
+// held tells what is held back in every realm, nil if nothing is.
+func (x *losses) held() map[string]*protocol.HeldEvictions {
+	var all map[string]*protocol.HeldEvictions
+	for realm := range x.realms {
+		if h := x.heldIn(realm); h != nil {
+			if all == nil {
+				all = map[string]*protocol.HeldEvictions{}
+			}
+			all[realm] = h
+		}
+	}
+	return all
+}
+
 // heldIn tells what is held back in a realm, nil if nothing is.
 func (x *losses) heldIn(realm string) *protocol.HeldEvictions {
 	r := x.realms[realm]

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -80,6 +81,9 @@ type Node struct {
 	entries  chan entry
 	commands chan func(*state)
 	stopped  chan struct{}
+	look     chan struct{}
+	// leading is what the owner of the state knows, for everybody else.
+	leading atomic.Bool
 
 	cancel context.CancelFunc
 	work   work
@@ -106,6 +110,7 @@ func Start(ctx context.Context, opts Options) (*Node, error) {
 		stopped:  make(chan struct{}),
 		began:    time.Now(),
 		leases:   newLeaseIndex(),
+		look:     make(chan struct{}, 1),
 	}
 	if err := n.start(ctx); err != nil {
 		n.stop()
@@ -137,6 +142,7 @@ func (n *Node) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	n.join(ctx, running, s)
 	n.loops.Go(func() { s.run(running) })
 	n.loops.Go(func() { n.events.run(running) })
 	n.loops.Go(func() { n.watchBucket(running) })
@@ -144,7 +150,30 @@ func (n *Node) start(ctx context.Context) error {
 	if err := n.watchConnections(running); err != nil {
 		return err
 	}
-	return n.serve(running, ctx)
+	if err := n.hearNodes(running); err != nil {
+		return err
+	}
+	n.watchBus(running)
+	if err := n.serve(running, ctx); err != nil {
+		return err
+	}
+	n.closer = append(n.closer, n.leave)
+	return nil
+}
+
+// join makes a loaded state one of the nodes: the leading one at once, if there
+// is no other.
+func (n *Node) join(starting, running context.Context, s *state) {
+	s.lead.met = n.meet(starting, s.presence(time.Now()))
+	now := time.Now()
+	s.lastRan = now
+	if s.lead.met {
+		s.lead.listening = now.Add(listenFor)
+		return
+	}
+	s.lead.inTouch = true
+	s.lead.roster.note(s.presence(now), now)
+	s.vote(running, now)
 }
 
 // heardAgain gives every lease its full length after the connection to the bus
@@ -160,32 +189,20 @@ func (n *Node) offer(ctx context.Context, e entry) {
 	}
 }
 
-// load replays the bucket. What was stored after the last published event is
-// announced again: the stream of events knows duplicates by their ids.
+// load replays the bucket.
 func (n *Node) load(ctx context.Context) (*state, error) {
 	s := newState(n)
 	s.model = newReplay()
-	secret, err := lastMessage(ctx, n.nc, bucketStream, bucketSubject+secretKey)
-	if err != nil {
-		return nil, fmt.Errorf("read the bucket's secret: %w", err)
-	}
-	n.events.know(string(secret.Data))
-	cursor, err := n.events.cursor(ctx)
-	if err != nil {
-		return nil, err
-	}
-	pos, err := n.store.replay(ctx, func(e entry) {
-		if t := s.model.apply(e); cursor.before(s.model.epoch, e, time.Now()) {
-			n.events.announce(s.model.epoch, t)
-		}
-	})
+	pos, err := n.store.replay(ctx, func(e entry) { s.model.apply(e) })
 	if err != nil {
 		return nil, err
 	}
 	s.model.finish()
 	n.events.know(s.model.secret)
-	s.created = pos.created
-	s.adoptLeases(n.momentNow())
+	now := time.Now()
+	s.created, s.recent.after = pos.created, s.model.seq
+	s.lead.answered = now
+	s.adoptLeases(n.moment(now))
 	n.log.Info("registry loaded", "epoch", s.model.epoch, "revision", s.model.seq, "quarantined", len(s.model.quarantined))
 	return s, nil
 }

@@ -28,12 +28,17 @@ const (
 )
 
 // settle tries a write until its compare-and-set holds, and waits until this
-// node has applied it. A try that returns zero had nothing to write.
+// node has applied it. A try that returns zero had nothing to write; that is
+// believed once this node is sure to know the key's last word, because another
+// node may have written it a moment ago.
 func (n *Node) settle(ctx context.Context, key string, try func(context.Context) (uint64, error)) error {
+	sure := false
 	for range casTries {
 		seq, err := try(ctx)
+		nothing := seq == 0 && (err == nil || errors.Is(err, registry.ErrUnknown))
 		switch {
-		case errors.Is(err, errMoved):
+		case errors.Is(err, errMoved), nothing && !sure:
+			sure = true
 			if err := n.catchUp(ctx, key); err != nil {
 				return err
 			}
@@ -46,15 +51,15 @@ func (n *Node) settle(ctx context.Context, key string, try func(context.Context)
 	return fmt.Errorf("%w: %s is being written by too many at once", registry.ErrUnavailable, key)
 }
 
-// refuse returns the refusal of a request for a registration, once it is sure
-// that it was decided on the last word. A write's compare-and-set finds that
+// refuse returns the refusal of a request, once it is sure that it was decided
+// on the last word of a key, whose known sequence is given. A write's compare-and-set finds that
 // out by itself; a refusal writes nothing, and this node may be behind.
-func (n *Node) refuse(ctx context.Context, key string, st standing, refusal error) error {
+func (n *Node) refuse(ctx context.Context, key string, known uint64, refusal error) error {
 	last, err := n.store.lastOf(ctx, key)
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: %w", registry.ErrUnavailable, err)
-	case last != st.seqs[aspectRecord]:
+	case last != known:
 		return errMoved
 	}
 	return refusal
@@ -87,7 +92,7 @@ func (n *Node) register(ctx context.Context, k registry.Key, req protocol.Regist
 			return 0, err
 		}
 		if err := n.mayTake(ctx, k, st, req.Registration, life); err != nil {
-			return 0, n.refuse(ctx, key, st, err)
+			return 0, n.refuse(ctx, key, st.seqs[aspectRecord], err)
 		}
 		r := newRecord(req, lease, who, time.Now())
 		seq, err := n.store.put(ctx, key, r.encode(), st.seqs[aspectRecord], "")
@@ -127,15 +132,35 @@ func (n *Node) mayTake(ctx context.Context, k registry.Key, st standing, r regis
 // heartbeat keeps a lease. A changed status is written before the answer, so
 // that whoever drains knows when everybody has been told.
 func (n *Node) heartbeat(ctx context.Context, k registry.Key, m protocol.HeartbeatMessage, who requester) error {
-	var change revision
-	var refusal error
-	if err := n.ask(ctx, func(s *state) { change, refusal = s.beat(k, m, who, n.momentNow()) }); err != nil {
+	change, err := n.tryBeat(ctx, k, m, who)
+	if isRefusal(err) && who.client != 0 {
+		// It may have registered with another node a moment ago.
+		if err := n.catchUp(ctx, bucketKey(k, aspectRecord)); err != nil {
+			return err
+		}
+		change, err = n.tryBeat(ctx, k, m, who)
+	}
+	if err != nil || change == nil {
 		return err
 	}
-	if refusal != nil || change == nil {
-		return refusal
-	}
 	return n.revise(ctx, k, m.Incarnation, change)
+}
+
+func isRefusal(err error) bool {
+	return errors.Is(err, registry.ErrUnknown) || errors.Is(err, registry.ErrStale)
+}
+
+// tryBeat has the owner take a heartbeat in. Only the leader goes on from there.
+func (n *Node) tryBeat(ctx context.Context, k registry.Key, m protocol.HeartbeatMessage, who requester) (change revision, err error) {
+	asked := n.ask(ctx, func(s *state) {
+		if change, err = s.beat(k, m, who, n.momentNow()); !s.leads() {
+			change, err = nil, errNotLeading
+		}
+	})
+	if asked != nil {
+		return nil, asked
+	}
+	return change, err
 }
 
 // beat renews the lease and returns the change of the record that the
@@ -186,7 +211,7 @@ func (n *Node) deregister(ctx context.Context, k registry.Key, m protocol.Deregi
 			return 0, err
 		}
 		if err := st.record.speaksFor(k, m.Incarnation, m.Token); err != nil {
-			return 0, n.refuse(ctx, key, st, err)
+			return 0, n.refuse(ctx, key, st.seqs[aspectRecord], err)
 		}
 		return n.store.delete(ctx, key, st.seqs[aspectRecord], causeDeregistered)
 	})

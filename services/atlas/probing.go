@@ -34,7 +34,7 @@ const (
 
 // probe has an instance asked that has not been heard for long.
 func (s *state) probe(ctx context.Context, l *lease) {
-	if l.stage != notProbed {
+	if !s.leads() || l.stage != notProbed {
 		return
 	}
 	l.stage = queuedLate
@@ -44,7 +44,7 @@ func (s *state) probe(ctx context.Context, l *lease) {
 
 // probeAtOnce has an instance asked whose connection closed.
 func (s *state) probeAtOnce(ctx context.Context, l *lease) {
-	if l.stage == queuedUrgent || l.stage == beingProbed {
+	if !s.leads() || l.stage == queuedUrgent || l.stage == beingProbed {
 		return
 	}
 	l.stage = queuedUrgent
@@ -53,7 +53,8 @@ func (s *state) probeAtOnce(ctx context.Context, l *lease) {
 }
 
 // admit probes as many as there is room for. Who was moved to the other queue,
-// was heard meanwhile or is gone is passed over.
+// was heard meanwhile or is gone is passed over, and so are all once another node
+// leads.
 func (s *state) admit(ctx context.Context, q *probeQueue, stage probeStage) {
 	for q.running < q.most && len(q.waiting) > 0 {
 		l := q.waiting[0]
@@ -64,7 +65,7 @@ func (s *state) admit(ctx context.Context, q *probeQueue, stage probeStage) {
 		}
 		l.stage = notProbed
 		overdue := s.node.momentNow().since(l.seen()) >= s.node.opts.Terms.late()
-		if s.holds(l) && (stage == queuedUrgent || overdue) {
+		if s.leads() && s.holds(l) && (stage == queuedUrgent || overdue) {
 			s.launch(ctx, q, l, stage)
 		}
 	}

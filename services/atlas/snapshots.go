@@ -81,12 +81,14 @@ func (s *state) status(now time.Time) protocol.StatusReply {
 		Quarantined: map[string]string{},
 		Realms:      map[string]protocol.RealmStatus{},
 		Settling:    s.node.moment(now) < s.grace,
+		Node:        s.lead.node,
+		Nodes:       s.nodes(now),
 	}
 	for k, v := range s.model.quarantined {
 		r.Quarantined[k] = v
 	}
 	for realm, t := range s.model.tables {
-		r.Realms[realm] = realmStatus(t, s.losses.heldIn(realm))
+		r.Realms[realm] = realmStatus(t, s.heldBack(realm, now))
 	}
 	waiting := s.model.waiting(now)
 	for _, o := range waiting {

@@ -27,14 +27,13 @@ type state struct {
 
 	waiters   []waiter
 	fanout    *fanout
+	lead      leadership
+	recent    recent
 	expiring  map[registry.Key]time.Time
 	published time.Time
 	// reloading holds back entries while the bucket is replayed anew.
 	reloading bool
 	held      []entry
-	// behind is the sequence at which the model stood when it was last found
-	// to lag the bucket.
-	behind uint64
 }
 
 type waiter struct {
@@ -51,6 +50,7 @@ func newState(n *Node) *state {
 		grace: now.add(n.opts.Terms.TTL), lastRan: began, losses: newLosses(),
 		urgent: probeQueue{most: urgentAtOnce}, late: probeQueue{most: lateAtOnce},
 		fanout:   newFanout(n.nc, n.log),
+		lead:     leadership{node: nodeName(), started: n.began.UTC()},
 		expiring: map[registry.Key]time.Time{},
 	}
 }
@@ -62,15 +62,16 @@ func (s *state) run(ctx context.Context) {
 	for {
 		select {
 		case e := <-s.node.entries:
+			s.noticePause(time.Now())
 			s.hear(ctx, e)
 		case f := <-s.node.commands:
-			// Requests that waited while this process did not run would
-			// otherwise find every lease over.
 			s.noticePause(time.Now())
 			f(s)
 		case <-tick.C:
+			s.noticePause(time.Now())
 			s.tick(ctx, time.Now())
 		case <-s.fanout.timer.C:
+			s.noticePause(time.Now())
 			s.fanout.flush(time.Now())
 		case <-ctx.Done():
 			return
@@ -89,29 +90,44 @@ func (s *state) hear(ctx context.Context, e entry) {
 		s.node.log.Warn("missed changes of the bucket, reading it again", "have", s.model.seq, "got", e.seq)
 		s.reload(ctx)
 	default:
-		s.take(ctx, s.model.apply(e), time.Now())
+		now := time.Now()
+		s.answered(now)
+		s.take(s.model.apply(e), now)
 	}
 }
 
-// take tells everybody who has to know of a transition.
-func (s *state) take(ctx context.Context, t transition, now time.Time) {
+// take draws the conclusions from a transition. Every node keeps its own
+// leases; the leader tells everybody else.
+func (s *state) take(t transition, now time.Time) {
 	if t.problem != "" {
 		s.node.log.Warn("entry quarantined, the last good value stays", "key", t.entry.key, "problem", t.problem)
 	}
-	if t.problem != "" && s.model.strikes[t.entry.key] >= strikesMost {
-		s.putBack(ctx, t)
-	}
+	s.recent.add(t, now)
 	if isOwn(t.entry.key) {
 		s.node.events.know(s.model.secret)
+	}
+	if s.leads() {
+		s.proclaim(t, now)
+	}
+	s.keepLease(t, s.node.moment(now))
+	s.keepExpiry(t)
+	s.release()
+}
+
+// proclaim tells everybody who has to know of a transition.
+func (s *state) proclaim(t transition, now time.Time) {
+	if t.problem != "" && s.model.strikes[t.entry.key] >= strikesMost {
+		s.putBack(s.lead.mandate, t)
+	}
+	if isOwn(t.entry.key) {
 		s.publishDigests()
 	}
 	if t.routes() {
 		s.fanout.add(s.model.epoch, t, now)
 	}
-	s.node.events.announce(s.model.epoch, t)
-	s.keepLease(t, s.node.moment(now))
-	s.keepExpiry(t)
-	s.release()
+	if s.lead.announcing && !s.node.events.announce(s.model.epoch, t) {
+		s.announceLater()
+	}
 }
 
 func (s *state) reached(seq uint64) <-chan struct{} {
@@ -151,31 +167,26 @@ func (s *state) standing(k registry.Key, now time.Time) standing {
 
 // tick is what happens by itself.
 func (s *state) tick(ctx context.Context, at time.Time) {
+	if at.Sub(s.lead.said) >= presentEvery {
+		s.lead.said = at
+		s.say(nodeSubject, at)
+	}
+	s.vote(ctx, at)
 	now := s.node.moment(at)
-	s.noticePause(at)
 	s.wheel.advance(now, func(l *lease) { s.check(ctx, l, now) })
-	s.sentence(ctx, at)
-	s.endExpired(ctx, at)
+	if s.leads() {
+		s.govern(at)
+	}
+}
+
+// govern is what the leader does by itself.
+func (s *state) govern(at time.Time) {
+	s.sentence(s.lead.mandate, at)
+	s.endExpired(s.lead.mandate, at)
 	if at.Sub(s.published) >= s.node.opts.DigestEvery {
 		s.published = at
 		s.publishDigests()
 		s.node.samples.store(s.node, at)
-	}
-}
-
-// longestPause is how long this process may not run, or its machine sleep,
-// without being taken for deaf.
-const longestPause = 10 * wheelStep
-
-// noticePause looks whether this process did not run for a while: then nobody
-// is judged for what it did not hear. The wall clock goes on while a machine
-// sleeps, the other one may not.
-func (s *state) noticePause(at time.Time) {
-	paused := max(at.Sub(s.lastRan), at.Round(0).Sub(s.lastRan.Round(0)))
-	s.lastRan = at
-	if paused > longestPause {
-		s.node.log.Warn("this node was not running or its clock was set, leases start anew", "seconds", paused.Seconds())
-		s.renewAll(s.node.moment(at))
 	}
 }
 
@@ -231,10 +242,11 @@ func (s *state) install(ctx context.Context, fresh *model, missed []transition, 
 	}
 	if fresh.epoch != s.model.epoch {
 		s.abandonWaiters()
+		s.recent = recent{}
 	}
 	s.model, s.created = fresh, pos.created
 	for _, t := range missed {
-		s.take(ctx, t, time.Now())
+		s.take(t, time.Now())
 	}
 	s.release()
 	s.forgetGone()
