@@ -25,6 +25,9 @@ const (
 	betweenWork = 5 * time.Millisecond
 	// answerWithin bounds one call; beyond it, nobody knows what it did.
 	answerWithin = 2 * time.Second
+	// afterSilence is the pause after a call without an answer: each doubles
+	// what may have happened.
+	afterSilence = time.Second
 	beatEvery    = time.Second
 )
 
@@ -82,6 +85,7 @@ type contender struct {
 	held     map[registry.Key]registry.Life
 	lives    int
 	lastBeat time.Time
+	silence  time.Time // when a call last had no answer
 }
 
 func newContender(t *testing.T, w *workload, n int) *contender {
@@ -107,7 +111,9 @@ func (c *contender) run(ctx context.Context) {
 		select {
 		case <-tick.C:
 			c.beat()
-			c.act(workKey(rand.N(keysOfWork)))
+			if time.Since(c.silence) > afterSilence {
+				c.act(workKey(rand.N(keysOfWork)))
+			}
 		case <-ctx.Done():
 			return
 		}
@@ -144,11 +150,15 @@ func (c *contender) beat() {
 
 func (c *contender) do(call history.Call, key registry.Key, ask func(context.Context) history.Answer) history.Answer {
 	call.Key = key.String()
-	return c.work.history.Record(c.client, call, func() history.Answer {
+	answer := c.work.history.Record(c.client, call, func() history.Answer {
 		ctx, cancel := context.WithTimeout(context.Background(), answerWithin)
 		defer cancel()
 		return ask(ctx)
 	})
+	if answer.Outcome == history.Unknown {
+		c.silence = time.Now()
+	}
+	return answer
 }
 
 func (c *contender) register(k registry.Key) {

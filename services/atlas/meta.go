@@ -105,7 +105,7 @@ func (n *Node) describe(ctx context.Context, k registry.ServiceKey, m protocol.M
 			return 0, err
 		}
 		if err := st.meta.CheckExpected(m.Expect, st.revision); err != nil {
-			return 0, n.refuse(ctx, metaKey(k), st.seq, fmt.Errorf("%s: %w", k, err))
+			return 0, n.confirmed(ctx, metaKey(k), st.seq, fmt.Errorf("%s: %w", k, err))
 		}
 		rev.Epoch = st.revision.Epoch
 		seq, err := n.writeOverride(ctx, metaKey(k), value, st.seq)

@@ -51,18 +51,19 @@ func (n *Node) settle(ctx context.Context, key string, try func(context.Context)
 	return fmt.Errorf("%w: %s is being written by too many at once", registry.ErrUnavailable, key)
 }
 
-// refuse returns the refusal of a request, once it is sure that it was decided
-// on the last word of a key, whose known sequence is given. A write's compare-and-set finds that
-// out by itself; a refusal writes nothing, and this node may be behind.
-func (n *Node) refuse(ctx context.Context, key string, known uint64, refusal error) error {
+// confirmed returns an answer that writes nothing, once it is sure that it was
+// decided on the last word. A write's compare-and-set finds that out by itself;
+// without one this node may be behind, and refuse, or find nothing to do, where
+// another node has just told the requester otherwise.
+func (n *Node) confirmed(ctx context.Context, key string, judged uint64, answer error) error {
 	last, err := n.store.lastOf(ctx, key)
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: %w", registry.ErrUnavailable, err)
-	case last != known:
+	case last != judged:
 		return errMoved
 	}
-	return refusal
+	return answer
 }
 
 // A requester is who asks, as the server says.
@@ -92,7 +93,7 @@ func (n *Node) register(ctx context.Context, k registry.Key, req protocol.Regist
 			return 0, err
 		}
 		if err := n.mayTake(ctx, k, st, req.Registration, life); err != nil {
-			return 0, n.refuse(ctx, key, st.seqs[aspectRecord], err)
+			return 0, n.confirmed(ctx, key, st.seqs[aspectRecord], err)
 		}
 		r := newRecord(req, lease, who, time.Now())
 		seq, err := n.store.put(ctx, key, r.encode(), st.seqs[aspectRecord], "")
@@ -207,11 +208,14 @@ func (n *Node) deregister(ctx context.Context, k registry.Key, m protocol.Deregi
 	key := bucketKey(k, aspectRecord)
 	return n.settle(ctx, key, func(ctx context.Context) (uint64, error) {
 		st, err := n.standing(ctx, k)
-		if err != nil || st.record == nil {
+		if err != nil {
 			return 0, err
 		}
+		if st.record == nil {
+			return 0, n.confirmed(ctx, key, st.seqs[aspectRecord], nil)
+		}
 		if err := st.record.speaksFor(k, m.Incarnation, m.Token); err != nil {
-			return 0, n.refuse(ctx, key, st.seqs[aspectRecord], err)
+			return 0, n.confirmed(ctx, key, st.seqs[aspectRecord], err)
 		}
 		return n.store.delete(ctx, key, st.seqs[aspectRecord], causeDeregistered)
 	})
@@ -239,7 +243,7 @@ func (n *Node) override(ctx context.Context, k registry.Key, a aspect, value []b
 
 func (n *Node) writeOverride(ctx context.Context, key string, value []byte, last uint64) (uint64, error) {
 	if value == nil && last == 0 {
-		return 0, nil
+		return 0, n.confirmed(ctx, key, last, nil)
 	}
 	return n.store.set(ctx, key, value, last, "")
 }

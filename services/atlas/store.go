@@ -91,7 +91,7 @@ type storedMessage struct {
 // taken anew on what has just been refused.
 func lastMessage(ctx context.Context, nc *nats.Conn, stream, subject string) (storedMessage, error) {
 	question, _ := json.Marshal(map[string]string{"last_by_subj": subject})
-	m, err := nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+stream, question)
+	m, err := askLeader(ctx, nc, "$JS.API.STREAM.MSG.GET."+stream, question)
 	if err != nil {
 		return storedMessage{}, err
 	}
@@ -106,6 +106,22 @@ func lastMessage(ctx context.Context, nc *nats.Conn, stream, subject string) (st
 		return storedMessage{}, answer.Error
 	}
 	return answer.Message, nil
+}
+
+// leaderAnswers is how soon a stream's leader answers, if there is one.
+const leaderAnswers = time.Second
+
+// askLeader asks again and again until ctx ends: while a stream has no leader,
+// as it has none when it is new or has just lost one, nobody answers at all.
+func askLeader(ctx context.Context, nc *nats.Conn, subject string, question []byte) (*nats.Msg, error) {
+	for {
+		try, cancel := context.WithTimeout(ctx, leaderAnswers)
+		m, err := nc.RequestWithContext(try, subject, question)
+		cancel()
+		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return m, err
+		}
+	}
 }
 
 // A position is where the bucket's stream stands, and which life of it.
