@@ -29,6 +29,9 @@ var (
 	// ErrNeverSeen says that the registry has not answered since this process
 	// began, and no cache stood in.
 	ErrNeverSeen = errors.New("registry was never seen")
+	// ErrNotCached says that a cache has nothing of an interest that is fit
+	// for use.
+	ErrNotCached = errors.New("not in the cache")
 )
 
 // A FieldError names one field of an input and what was expected of it.

@@ -184,6 +184,26 @@ type Source interface {
 	Snapshot(ctx context.Context, interest Interest) (Snapshot, error)
 }
 
+// A Saved snapshot outlives the process that followed it.
+type Saved struct {
+	Snapshot
+	// Confirmed is when it was last known to be current.
+	Confirmed time.Time
+}
+
+// A Cache keeps the last snapshot of each interest, for a start while the
+// registry is away. Implementations may be used concurrently; every method may
+// wait for a disk.
+type Cache interface {
+	// Load returns what was saved last and is whole. The error wraps
+	// [ErrNotCached] when there is none.
+	Load(interest Interest) (Saved, error)
+	// Save replaces what is kept, or fails and leaves it as it was.
+	Save(interest Interest, s Saved) error
+	// Confirm notes that what is kept was current at a later moment.
+	Confirm(interest Interest, at time.Time) error
+}
+
 // A Resolver yields what is known of a service. The first call for a service
 // may wait for the registry, bounded by ctx; later ones answer from memory.
 // The errors are [ErrNoSuchService] and [ErrNeverSeen]; a service whose

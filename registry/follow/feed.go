@@ -49,6 +49,13 @@ type feed struct {
 	quietUntil  time.Time
 
 	lastUse time.Time
+
+	// cached tells that what is held comes from the cache, saved is what was
+	// found there and is not used yet, to be used at savedDue.
+	cached   bool
+	saved    *registry.Saved
+	savedDue time.Time
+	keeper   keeper
 }
 
 // pending tells whether a snapshot is wanted or under way, so that what is
@@ -174,6 +181,7 @@ func (f *feed) answered(t *registry.Table, s registry.Snapshot, now time.Time) (
 	f.epoch, f.snapshot, f.synced = s.Revision.Epoch, s.Revision.Sequence, true
 	f.sequence = max(f.sequence, s.Revision.Sequence)
 	f.asking, f.regress, f.failures, f.older = false, false, 0, 0
+	f.cached, f.saved = false, nil
 	f.answeredAt = now
 	t, ok := f.replay(t)
 	f.doubt, f.behindSince = nil, time.Time{}

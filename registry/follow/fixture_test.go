@@ -18,6 +18,8 @@ type fixture struct {
 	reg    *memory.Registry
 	source *gate
 	table  *Follower
+
+	changes int
 }
 
 // A gate is a source whose snapshots can be held up: their content is as of
@@ -115,6 +117,13 @@ func (f *fixture) register(service string, ids ...string) {
 func (f *fixture) disable(service, id string) {
 	f.Helper()
 	if _, err := f.reg.SetFlag(context.Background(), key(service, id), &registry.Flag{}); err != nil {
+		f.Fatal(err)
+	}
+}
+
+func (f *fixture) weigh(service, id string, weight int) {
+	f.Helper()
+	if _, err := f.reg.SetWeight(context.Background(), key(service, id), &registry.Weight{Weight: weight}); err != nil {
 		f.Fatal(err)
 	}
 }

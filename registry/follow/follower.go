@@ -37,6 +37,12 @@ type Options struct {
 	UnknownIdle time.Duration
 	UnknownMost int
 
+	// Cache keeps what is followed beyond the end of the process; nil: nothing
+	// is kept. What it has is used when the registry does not answer within
+	// CacheAfter, 1 s by default, or fails to at once.
+	Cache      registry.Cache
+	CacheAfter time.Duration
+
 	Logger *slog.Logger // nil: slog.Default()
 }
 
@@ -46,6 +52,7 @@ func (o Options) withDefaults() Options {
 	o.FirstAnswer = cmp.Or(o.FirstAnswer, 2*time.Second)
 	o.UnknownIdle = cmp.Or(o.UnknownIdle, time.Minute)
 	o.UnknownMost = cmp.Or(o.UnknownMost, 64)
+	o.CacheAfter = cmp.Or(o.CacheAfter, time.Second)
 	o.Logger = cmp.Or(o.Logger, slog.Default()).With("component", "follow", "realm", o.Realm)
 	return o
 }
@@ -133,8 +140,8 @@ func (f *Follower) Table() (*registry.Table, <-chan struct{}) {
 // Age is how long ago the table was last known to be current.
 func (f *Follower) Age() time.Duration { return time.Since(f.view.Load().table.Updated) }
 
-// Ready waits for the first snapshot of everything that the options name. The
-// error wraps [registry.ErrNeverSeen] and ctx's.
+// Ready waits for the first snapshot of everything that the options name, be
+// it from the cache. The error wraps [registry.ErrNeverSeen] and ctx's.
 func (f *Follower) Ready(ctx context.Context) error {
 	for _, name := range f.pinned() {
 		if in := f.view.Load().interests[name]; in != nil {
@@ -152,14 +159,16 @@ type Stats struct {
 	Failures  uint64 // snapshots asked for in vain
 	Changes   uint64 // messages with changes heard
 	Resyncs   uint64 // reasons found to ask again
+	Saves     uint64 // tables saved in the cache
 }
 
-type counters struct{ snapshots, failures, changes, resyncs atomic.Uint64 }
+type counters struct{ snapshots, failures, changes, resyncs, saves atomic.Uint64 }
 
 // Stats returns the counts since the start.
 func (f *Follower) Stats() Stats {
 	return Stats{
 		Snapshots: f.stats.snapshots.Load(), Failures: f.stats.failures.Load(),
 		Changes: f.stats.changes.Load(), Resyncs: f.stats.resyncs.Load(),
+		Saves: f.stats.saves.Load(),
 	}
 }

@@ -57,6 +57,14 @@ func (g ghosts) expire(truth *registry.Table, now time.Time) (dropped bool) {
 	return dropped
 }
 
+// haunts tells whether an interest has ghosts.
+func (g ghosts) haunts(in registry.Interest) bool {
+	if in.Service == "" {
+		return len(g) > 0
+	}
+	return len(g[in.Service]) > 0
+}
+
 func (g ghosts) drop(service, id string) {
 	delete(g[service], id)
 	if len(g[service]) == 0 {

@@ -37,6 +37,7 @@ func (s *state) interests() map[string]*interest {
 
 func (f *Follower) run() {
 	defer close(f.done)
+	defer f.saveAll()
 	defer f.asks.Wait()
 	defer f.stopFeeds()
 	timer := time.NewTimer(0)
@@ -63,6 +64,10 @@ func (f *Follower) handle(m message, now time.Time) {
 	case m.want != nil:
 		f.wanted(m.want, now)
 	case f.own.feeds[m.feed.interest.Service] != m.feed: // not followed any more
+	case m.loaded != nil:
+		f.loaded(m.feed, m.loaded)
+	case m.kept != nil:
+		f.kept(m.feed, m.kept, now)
 	case m.answer != nil:
 		f.answer(m.feed, m.answer, now)
 	default:
@@ -87,7 +92,10 @@ func (f *Follower) hear(feed *feed, u registry.Update, now time.Time) {
 			feed.abort()
 		}
 	}
-	s.dirty = s.dirty || s.truth != before
+	if s.truth != before {
+		s.dirty = true
+		feed.keeper.note(now)
+	}
 	if feed.pending() && !wanted {
 		f.noteResync(feed)
 	}
@@ -116,12 +124,16 @@ func (f *Follower) answer(feed *feed, a *answer, now time.Time) {
 		s.firsts = append(s.firsts, feed.shared)
 	}
 	var gone []registry.Instance
+	before, epoch := s.truth.Hash(), feed.epoch
 	s.truth, gone = feed.answered(s.truth, a.snapshot, now)
 	s.ghosts.add(gone, now.Add(f.opts.Grace))
 	if len(gone) > 0 {
 		f.log.Warn("registry began anew and lacks instances, keeping them as suspect", "instances", len(gone), "for", f.opts.Grace)
 	}
 	s.epoch, s.dirty = feed.epoch, true
+	if before != s.truth.Hash() || epoch != feed.epoch || !feed.keeper.saved {
+		feed.keeper.note(now)
+	}
 }
 
 func (f *Follower) refused(feed *feed, err error, now time.Time) {
@@ -143,6 +155,9 @@ func (f *Follower) tick(now time.Time) {
 	s.dirty = s.ghosts.expire(s.truth, now) || s.dirty
 	f.dropIdle(now)
 	for _, feed := range s.feeds {
+		f.load(feed, now)
+		f.adopt(feed, now)
+		f.save(feed, now)
 		if feed.tick(now) {
 			f.noteResync(feed)
 		}
@@ -195,7 +210,7 @@ func (f *Follower) publish() {
 	if s.roster {
 		next.interests = s.interests()
 	}
-	next.table = s.table.At(s.revision()).From(registry.Live, s.updated())
+	next.table = s.table.At(s.revision()).From(s.source(), s.updated())
 	f.view.Store(next)
 	if s.dirty {
 		close(shown.changed)
@@ -217,6 +232,16 @@ func (s *state) revision() registry.Revision {
 	return r
 }
 
+// source is the cache as long as anything is from there.
+func (s *state) source() registry.TableSource {
+	for _, feed := range s.feeds {
+		if feed.cached {
+			return registry.Cached
+		}
+	}
+	return registry.Live
+}
+
 // updated is when the feed that was confirmed longest ago was.
 func (s *state) updated() time.Time {
 	var oldest time.Time
@@ -235,6 +260,7 @@ func (f *Follower) next(now time.Time) time.Time {
 	next = sooner(next, f.own.sweep)
 	for _, feed := range f.own.feeds {
 		next = sooner(next, feed.next())
+		next = sooner(next, f.cacheNext(feed))
 	}
 	return next
 }

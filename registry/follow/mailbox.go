@@ -13,6 +13,8 @@ type message struct {
 	update registry.Update
 	answer *answer
 	want   *want
+	loaded *loaded
+	kept   *kept
 }
 
 type answer struct {
@@ -44,7 +46,7 @@ func newMailbox() *mailbox {
 
 func (m *mailbox) put(msg message) {
 	m.mu.Lock()
-	if isUpdate := msg.answer == nil && msg.want == nil; isUpdate && len(m.queue) >= mailboxMost {
+	if isUpdate := msg.update != (registry.Update{}); isUpdate && len(m.queue) >= mailboxMost {
 		m.lost[msg.feed] = struct{}{}
 	} else {
 		m.queue = append(m.queue, msg)

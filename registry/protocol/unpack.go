@@ -27,6 +27,18 @@ func UnpackServices(body []byte) ([]registry.ServiceSnapshot, error) {
 	return services, nil
 }
 
+// UnpackParts decodes the bodies of all parts, in their order.
+func UnpackParts(bodies [][]byte) ([]registry.ServiceSnapshot, error) {
+	parts := make([][]registry.ServiceSnapshot, len(bodies))
+	for i, body := range bodies {
+		var err error
+		if parts[i], err = UnpackServices(body); err != nil {
+			return nil, err
+		}
+	}
+	return joinServices(parts), nil
+}
+
 // An unpacker keeps the first thing that is wrong.
 type unpacker struct {
 	metadata map[string]map[string]string // by its packed form
