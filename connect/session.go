@@ -9,9 +9,13 @@ import (
 	"os"
 	"sync"
 
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
+
 	"fairlead.dev/bus"
 	"fairlead.dev/registry"
 	"fairlead.dev/registry/atlasclient"
+	"fairlead.dev/registry/cache"
 	"fairlead.dev/registry/follow"
 	"fairlead.dev/smartclient"
 )
@@ -47,6 +51,11 @@ type Options struct {
 	WholeRealm bool
 	Services   []string
 
+	// Cache is the directory where tables are kept for a start while the
+	// control plane is away: FAIRLEAD_CACHE if empty, then "fairlead" in the
+	// user's cache directory; [NoCache] keeps none. See [CacheDir].
+	Cache string
+
 	// Via names a go-between that registers for others ("bridge").
 	Via string
 
@@ -54,7 +63,21 @@ type Options struct {
 	// the session's.
 	Client smartclient.Options
 
+	// MeterProvider gets the table's metrics; the client's by default, and
+	// then OpenTelemetry's global one.
+	MeterProvider metric.MeterProvider
+
 	Logger *slog.Logger // nil: slog.Default()
+}
+
+func (o Options) meterProvider() metric.MeterProvider {
+	switch {
+	case o.MeterProvider != nil:
+		return o.MeterProvider
+	case o.Client.MeterProvider != nil:
+		return o.Client.MeterProvider
+	}
+	return otel.GetMeterProvider()
 }
 
 // Realm returns the realm that a value, or else the environment, names.
@@ -68,8 +91,11 @@ type Session struct {
 	realm  string
 	bus    *bus.Conn
 	atlas  *atlasclient.Client
+	cache  *cache.Store // nil: none
 	table  *follow.Follower
 	client *smartclient.Client
+	// unmeasure ends the metrics.
+	unmeasure func() error
 
 	closing sync.Once
 	closed  chan struct{}
@@ -91,9 +117,15 @@ func Open(ctx context.Context, opts Options) (*Session, error) {
 	}
 	s := &Session{realm: realm, bus: conn, closed: make(chan struct{})}
 	s.atlas = atlasclient.New(conn, atlasclient.Options{Via: opts.Via, Logger: opts.Logger})
+	s.cache = opts.openCache(conn.URL(), opts.Logger)
 	s.table = follow.New(follow.Options{
-		Source: s.atlas, Realm: realm, WholeRealm: opts.WholeRealm, Services: opts.Services, Logger: opts.Logger,
+		Source: s.atlas, Realm: realm, WholeRealm: opts.WholeRealm, Services: opts.Services,
+		Cache: orNone(s.cache), Logger: opts.Logger,
 	})
+	if s.unmeasure, err = s.measure(opts.meterProvider()); err != nil {
+		conn.Close()
+		return nil, err
+	}
 	s.table.Start()
 	opts.Client.Realm, opts.Client.Resolver = realm, s.table
 	opts.Client.Logger = cmp.Or(opts.Client.Logger, opts.Logger)
@@ -133,6 +165,7 @@ func (s *Session) Close(ctx context.Context) error {
 	s.closing.Do(func() {
 		s.client.CloseIdleConnections()
 		s.table.Close()
+		_ = s.unmeasure()
 		go func() {
 			defer close(s.closed)
 			s.bus.Close()

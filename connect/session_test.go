@@ -182,6 +182,60 @@ func disabled(t *registry.Table) bool {
 	return ok && !in.Enabled
 }
 
+// TestAProgramThatStartsMeanwhileUsesTheCache has one session fill the cache,
+// and another one start when there is no control plane.
+func TestAProgramThatStartsMeanwhileUsesTheCache(t *testing.T) {
+	c := startControl(t)
+	opts := connect.Options{Realm: "test", Cache: t.TempDir()}
+	r := c.register(c.open(connect.Options{Realm: "test"}), host001)
+	c.must(r.Registered(t.Context()))
+	before := c.open(opts)
+	resolved(t, before)
+	c.must(before.Close(t.Context()))
+	c.stop()
+
+	fresh := c.open(opts)
+	began := time.Now()
+	resolved(t, fresh)
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("resolved after %s", took)
+	}
+	if table, _ := fresh.Table().Table(); table.Source != registry.Cached {
+		t.Errorf("source %s", table.Source)
+	}
+	resp, err := fresh.Client().Get("service://identity/")
+	c.must(err)
+	_ = resp.Body.Close()
+
+	c.start()
+	c.until(fresh, "a live table", func(table *registry.Table) bool { return table.Source == registry.Live && listed(table) })
+}
+
+func resolved(t *testing.T, s *connect.Session) {
+	t.Helper()
+	if service, err := s.Table().Resolve(t.Context(), host001.Service); err != nil || service.Len() != 1 {
+		t.Fatalf("resolved %d instances: %v", service.Len(), err)
+	}
+}
+
+func TestCacheDir(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", "/home/ana/.cache")
+	t.Setenv("CACHE_DIRECTORY", "")
+	cases := []struct{ option, environment, url, want string }{
+		{"", "", "nats://127.0.0.1:4222", "/home/ana/.cache/fairlead/nats_127.0.0.1_4222"},
+		{"", "/c", "nats://a:1,nats://b:2", "/c/nats_a_1_nats_b_2"},
+		{"/d", "/c", "tls://../x", "/d/tls_.._x"},
+		{"off", "/c", "nats://a", ""},
+		{"", "off", "nats://a", ""},
+	}
+	for _, tt := range cases {
+		t.Setenv(connect.EnvCache, tt.environment)
+		if got := connect.CacheDir(tt.option, tt.url); got != tt.want {
+			t.Errorf("%+v: %s", tt, got)
+		}
+	}
+}
+
 func TestOpenDoesNotWaitForTheBus(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -6,17 +6,25 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"fairlead.dev/connect"
 	"fairlead.dev/registry"
 	"fairlead.dev/registry/follow"
 	"fairlead.dev/registry/memory"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain keeps tables out of the cache of whoever runs the tests.
+func TestMain(m *testing.M) {
+	if err := os.Setenv(connect.EnvCache, connect.NoCache); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // A testRealm is a realm in memory that any number of services of this process
 // may join over real sockets.

@@ -62,7 +62,7 @@ func (s *settings) ask(ctx context.Context, timeout *span, fn func(context.Conte
 // dial opens a session whose bus can be reached. Somebody waits for it, so a
 // bus that is away is an error at once.
 func (s *settings) dial(ctx context.Context, opts connect.Options) (*connect.Session, error) {
-	opts.Name = "fairlead"
+	opts.Name, opts.Cache = "fairlead", connect.NoCache
 	session, err := connect.Open(ctx, s.lead(opts))
 	if err != nil {
 		return nil, err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -9,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"fairlead.dev/connect"
 	"fairlead.dev/registry"
 )
 
@@ -28,8 +26,8 @@ func newInstancesCommand(set *settings) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return set.ask(c.Context(), timeout, func(ctx context.Context, session *connect.Session) error {
-			return set.listInstances(ctx, session, service)
+		return set.askOrRecall(c.Context(), timeout, service, func(snap registry.Snapshot, from origin) error {
+			return set.listInstances(snap, from, service)
 		})
 	}
 	return c
@@ -55,11 +53,7 @@ type instanceRow struct {
 	Endpoint string `json:"endpoint"`
 }
 
-func (s *settings) listInstances(ctx context.Context, session *connect.Session, service string) error {
-	snap, from, err := s.snapshot(ctx, session, service)
-	if err != nil {
-		return err
-	}
+func (s *settings) listInstances(snap registry.Snapshot, from origin, service string) error {
 	listing := instancesListing{origin: from, Instances: instanceRows(snap)}
 	if service != "" && len(listing.Instances) == 0 {
 		return fmt.Errorf("%w: %s in realm %s", registry.ErrNoSuchService, service, s.realm)

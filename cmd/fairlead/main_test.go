@@ -17,12 +17,18 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 
+	"fairlead.dev/connect"
 	"fairlead.dev/smartservice"
 )
 
 // TestMain makes three programs that tests and scripts start by name: the
 // command itself, a service that knows nothing of it, and one that does.
+//
+// Tables stay out of the cache of whoever runs the tests.
 func TestMain(m *testing.M) {
+	if err := os.Setenv(connect.EnvCache, connect.NoCache); err != nil {
+		panic(err)
+	}
 	testscript.Main(leakChecked{m}, map[string]func(){
 		"fairlead": main,
 		"greeter":  greeter,

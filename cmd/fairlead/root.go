@@ -94,6 +94,7 @@ type settings struct {
 	natsURL string
 	// credentials and ca are paths: what lets this user in, and whom it trusts.
 	credentials, ca string
+	cache           string
 	output          string
 	verbose         bool
 
@@ -160,6 +161,7 @@ func newRoot(set *settings) *cobra.Command {
 	flags.StringVar(&set.natsURL, "nats-url", "", "where the bus listens (default nats://127.0.0.1:4222)")
 	flags.StringVar(&set.credentials, "credentials", "", "file that lets you in beyond loopback, from \"fairlead credentials add\"")
 	flags.StringVar(&set.ca, "ca", "", "certificate of the authority that vouches for the servers (default: that in --credentials)")
+	flags.StringVar(&set.cache, "cache", "", "directory of tables for when the control plane is away, or off (default fairlead in the user's cache directory)")
 	flags.StringVarP(&set.output, "output", "o", "text", "output: text or json")
 	flags.BoolVarP(&set.verbose, "verbose", "v", false, "log more")
 	root.AddCommand(commands(set)...)

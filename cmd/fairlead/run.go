@@ -157,7 +157,7 @@ func (s *settings) runProgram(ctx context.Context, spec attend.Spec, command []s
 		return err
 	}
 	// The bus may be away: programs are not to wait for it.
-	session, err := connect.Open(ctx, s.lead(connect.Options{Name: "run " + spec.Key.String()}))
+	session, err := connect.Open(ctx, s.lead(connect.Options{Name: "run " + spec.Key.String(), Cache: connect.NoCache}))
 	if err != nil {
 		return err
 	}

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
-	"fairlead.dev/connect"
 	"fairlead.dev/registry"
 )
 
@@ -21,7 +19,7 @@ func newServicesCommand(set *settings) *cobra.Command {
 	}
 	timeout := timeoutFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		return set.ask(c.Context(), timeout, set.listServices)
+		return set.askOrRecall(c.Context(), timeout, "", set.listServices)
 	}
 	return c
 }
@@ -42,11 +40,7 @@ type serviceRow struct {
 	Meta      registry.Meta `json:"meta,omitzero"`
 }
 
-func (s *settings) listServices(ctx context.Context, session *connect.Session) error {
-	snap, from, err := s.snapshot(ctx, session, "")
-	if err != nil {
-		return err
-	}
+func (s *settings) listServices(snap registry.Snapshot, from origin) error {
 	listing := servicesListing{origin: from, Services: serviceRows(snap)}
 	return s.list(listing, from, func(w io.Writer) {
 		fmt.Fprintln(w, "SERVICE\tINSTANCES\tPASSING\tDISABLED\tOWNER")

@@ -10,32 +10,59 @@ import (
 	"github.com/spf13/cobra"
 
 	"fairlead.dev/connect"
+	"fairlead.dev/registry"
 	"fairlead.dev/sidecar"
 	"fairlead.dev/sidecar/builtin"
 )
 
 // newSidecarCommand runs the proxy that every host has.
 func newSidecarCommand(set *settings) *cobra.Command {
-	var addr, readyFile string
+	var of sidecarFlags
 	c := &cobra.Command{
 		Use:   "sidecar",
 		Short: "Run the proxy through which programs of this host call services by name",
 		Example: `  fairlead sidecar --addr 127.0.0.1:4000
+  fairlead sidecar --services identity,billing
   curl -H 'Fairlead-Service: identity' http://127.0.0.1:4000/users/1
   http_proxy=http://127.0.0.1:4000 curl http://identity.service/users/1`,
-		RunE: func(c *cobra.Command, _ []string) error { return runSidecar(c.Context(), set, addr, readyFile) },
+		RunE: func(c *cobra.Command, _ []string) error { return runSidecar(c.Context(), set, of) },
 	}
-	c.Flags().StringVar(&addr, "addr", "127.0.0.1:4000", "where it listens; port 0 picks one")
-	c.Flags().StringVar(&readyFile, "ready-file", "", "file that gets the address as JSON once it answers")
+	of.add(c)
 	return c
 }
 
-func runSidecar(ctx context.Context, set *settings, addr, readyFile string) (err error) {
+type sidecarFlags struct {
+	addr, readyFile string
+	services        []string
+	wholeRealm      bool
+}
+
+func (f *sidecarFlags) add(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringVar(&f.addr, "addr", "127.0.0.1:4000", "where it listens; port 0 picks one")
+	flags.StringVar(&f.readyFile, "ready-file", "", "file that gets the address as JSON once it answers")
+	flags.StringSliceVar(&f.services, "services", nil, "services to follow from the start; others are from their first use")
+	flags.BoolVar(&f.wholeRealm, "whole-realm", false, "follow every service of the realm")
+}
+
+func (f *sidecarFlags) check() error {
+	for _, service := range f.services {
+		if err := registry.ValidateName("--services", service); err != nil {
+			return usageError{err}
+		}
+	}
+	if f.wholeRealm && len(f.services) > 0 {
+		return usagef("--services: must not be given with --whole-realm, which has them all")
+	}
+	return loopbackOnly("addr", f.addr)
+}
+
+func runSidecar(ctx context.Context, set *settings, of sidecarFlags) (err error) {
 	began := time.Now()
-	if err := loopbackOnly("addr", addr); err != nil {
+	if err := of.check(); err != nil {
 		return err
 	}
-	listener, err := listen("addr", addr)
+	listener, err := listen("addr", of.addr)
 	if err != nil {
 		return err
 	}
@@ -44,7 +71,9 @@ func runSidecar(ctx context.Context, set *settings, addr, readyFile string) (err
 	if err != nil {
 		return err
 	}
-	session, err := connect.Open(ctx, set.lead(connect.Options{Name: "sidecar", WholeRealm: true}))
+	session, err := connect.Open(ctx, set.lead(connect.Options{
+		Name: "sidecar", WholeRealm: of.wholeRealm, Services: of.services, Cache: set.cache, MeterProvider: m.provider,
+	}))
 	if err != nil {
 		return err
 	}
@@ -53,7 +82,7 @@ func runSidecar(ctx context.Context, set *settings, addr, readyFile string) (err
 	if err != nil {
 		return err
 	}
-	return runReady(ctx, set, readyFile, newReady("", "", httpURL(listener)), began, car.Run)
+	return runReady(ctx, set, of.readyFile, newReady("", "", httpURL(listener)), began, car.Run)
 }
 
 // newSidecar ties a plane to a table. The plane's own paths are filled in

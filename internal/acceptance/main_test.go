@@ -15,7 +15,12 @@ var fairlead string
 
 // TestMain builds the command and runs the tests, unless a test has started
 // this very program to be the service "worker".
+//
+// Tables stay out of the cache of whoever runs the tests.
 func TestMain(m *testing.M) {
+	if err := os.Setenv("FAIRLEAD_CACHE", "off"); err != nil {
+		panic(err)
+	}
 	if os.Getenv(workerVariable) != "" {
 		work()
 		return

@@ -121,7 +121,7 @@ func hostOf(url string) string {
 func (r *realm) startSidecar(t *testing.T) string {
 	t.Helper()
 	var at addresses
-	startReady(t, "sidecar", &at, "sidecar", "--addr", "127.0.0.1:0", "--nats-url", r.NATS)
+	startReady(t, "sidecar", &at, "sidecar", "--addr", "127.0.0.1:0", "--whole-realm", "--nats-url", r.NATS)
 	return at.Sidecar
 }
 

@@ -7,8 +7,11 @@ import (
 	"fairlead.dev/registry"
 )
 
-// loaded is what the cache has of an interest; nil if nothing.
-type loaded struct{ saved *registry.Saved }
+// loaded is what the cache has of an interest.
+type loaded struct {
+	saved *registry.Saved // nil if nothing
+	mark  mark
+}
 
 // kept is the outcome of saving.
 type kept struct{ err error }
@@ -28,7 +31,8 @@ func (f *Follower) load(feed *feed, now time.Time) {
 			f.inbox.put(message{feed: feed, loaded: &loaded{}})
 			return
 		}
-		f.inbox.put(message{feed: feed, loaded: &loaded{saved: &saved}})
+		hash := registry.NewTable(saved.Realm, "").WithServices(saved.Services).Hash()
+		f.inbox.put(message{feed: feed, loaded: &loaded{&saved, mark{saved.Revision.Epoch, hash}}})
 	})
 }
 
@@ -36,7 +40,9 @@ func (f *Follower) loaded(feed *feed, l *loaded) {
 	if l.saved == nil || l.saved.Realm != f.opts.Realm {
 		return
 	}
-	feed.keeper.saved = true
+	if feed.keeper.saved == nil {
+		feed.keeper.saved, feed.keeper.confirmed = &l.mark, l.saved.Confirmed
+	}
 	if !feed.synced {
 		feed.saved = l.saved
 	}
@@ -87,7 +93,7 @@ func (f *Follower) save(feed *feed, now time.Time) {
 }
 
 func (f *Follower) background(feed *feed, save func() error) {
-	feed.keeper.begin(feed.confirmed)
+	feed.keeper.begin(f.markOf(feed), feed.confirmed)
 	f.asks.Go(func() { f.inbox.put(message{feed: feed, kept: &kept{save()}}) })
 }
 
@@ -100,10 +106,17 @@ func (f *Follower) kept(feed *feed, k *kept, now time.Time) {
 	f.stats.saves.Add(1)
 }
 
-// worthSaving spares a file for each mistyped name.
+// worthSaving spares a file for each mistyped name, and writing what is there.
 func (f *Follower) worthSaving(feed *feed) bool {
 	name := feed.interest.Service
-	return name == "" || feed.keeper.saved || f.own.truth.Service(name).Len() > 0
+	return (name == "" || feed.keeper.saved != nil || f.own.truth.Service(name).Len() > 0) && !feed.keeper.isSaved(f.markOf(feed))
+}
+
+func (f *Follower) markOf(feed *feed) mark {
+	if name := feed.interest.Service; name != "" {
+		return mark{feed.epoch, f.own.truth.Service(name).Hash()}
+	}
+	return mark{feed.epoch, f.own.truth.Hash()}
 }
 
 // savedOf returns the truth of an interest, without ghosts.

@@ -107,6 +107,8 @@ func New(opts Options) *Follower {
 	for _, name := range f.pinned() {
 		f.add(name, true)
 	}
+	// A table of nothing is current, and whoever carries it should know.
+	f.own.dirty = len(f.own.feeds) == 0
 	f.view.Store(&view{table: f.own.truth, changed: make(chan struct{}), interests: f.own.interests()})
 	return f
 }

@@ -12,12 +12,18 @@ const (
 	confirmEvery = 30 * time.Second
 )
 
+// A mark tells one content from another.
+type mark struct {
+	epoch string
+	hash  uint64
+}
+
 // A keeper decides when an interest is to be saved. It does no I/O.
 type keeper struct {
 	first, last time.Time // changes that are not saved
-	saved       bool      // there is a file of this process or of one before
+	saved       *mark     // what is in the cache, of this process or one before
+	saving      *mark
 	confirmed   time.Time // as saved
-	busy        bool
 	notBefore   time.Time // after a failure
 }
 
@@ -31,7 +37,7 @@ func (k *keeper) note(now time.Time) {
 
 // due is when to save; zero if there is nothing to.
 func (k *keeper) due() time.Time {
-	if k.first.IsZero() || k.busy {
+	if k.first.IsZero() || k.saving != nil {
 		return time.Time{}
 	}
 	due := sooner(k.last.Add(settle), k.first.Add(settleMost))
@@ -43,21 +49,32 @@ func (k *keeper) due() time.Time {
 
 // stale tells whether what is saved should be marked as current.
 func (k *keeper) stale(confirmed time.Time) bool {
-	return k.saved && !k.busy && k.first.IsZero() && confirmed.Sub(k.confirmed) >= confirmEvery
+	return k.saved != nil && k.saving == nil && k.first.IsZero() && confirmed.Sub(k.confirmed) >= confirmEvery
+}
+
+// isSaved forgets the changes that came to nothing.
+func (k *keeper) isSaved(m mark) bool {
+	same := k.saved != nil && *k.saved == m
+	if same {
+		k.first, k.last = time.Time{}, time.Time{}
+	}
+	return same
 }
 
 // begin takes note that what was current at a moment is being saved.
-func (k *keeper) begin(confirmed time.Time) {
+func (k *keeper) begin(m mark, confirmed time.Time) {
 	k.first, k.last = time.Time{}, time.Time{}
-	k.confirmed, k.busy = confirmed, true
+	k.confirmed, k.saving = confirmed, &m
 }
 
 // end takes note of the outcome. What was not saved is tried again, after a
 // while.
 func (k *keeper) end(err error, now time.Time) {
-	k.busy = false
-	if k.saved = k.saved || err == nil; err != nil {
-		k.note(now)
-		k.notBefore = now.Add(settleMost)
+	if err == nil {
+		k.saved, k.saving = k.saving, nil
+		return
 	}
+	k.saved, k.saving = nil, nil
+	k.note(now)
+	k.notBefore = now.Add(settleMost)
 }

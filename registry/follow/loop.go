@@ -124,16 +124,13 @@ func (f *Follower) answer(feed *feed, a *answer, now time.Time) {
 		s.firsts = append(s.firsts, feed.shared)
 	}
 	var gone []registry.Instance
-	before, epoch := s.truth.Hash(), feed.epoch
 	s.truth, gone = feed.answered(s.truth, a.snapshot, now)
 	s.ghosts.add(gone, now.Add(f.opts.Grace))
 	if len(gone) > 0 {
 		f.log.Warn("registry began anew and lacks instances, keeping them as suspect", "instances", len(gone), "for", f.opts.Grace)
 	}
 	s.epoch, s.dirty = feed.epoch, true
-	if before != s.truth.Hash() || epoch != feed.epoch || !feed.keeper.saved {
-		feed.keeper.note(now)
-	}
+	feed.keeper.note(now)
 }
 
 func (f *Follower) refused(feed *feed, err error, now time.Time) {
@@ -244,6 +241,9 @@ func (s *state) source() registry.TableSource {
 
 // updated is when the feed that was confirmed longest ago was.
 func (s *state) updated() time.Time {
+	if len(s.feeds) == 0 {
+		return time.Now()
+	}
 	var oldest time.Time
 	for _, feed := range s.feeds {
 		if feed.synced {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"fairlead.dev/registry"
 	"fairlead.dev/sidecar/problem"
@@ -15,6 +16,8 @@ import (
 type view struct {
 	registry.Snapshot
 	Source string `json:"source"`
+	// AgeMS is how long ago it was last known to be current, in milliseconds.
+	AgeMS int64 `json:"age_ms"`
 }
 
 // view asks Atlas, so that a caller reads what it has just written; while
@@ -24,12 +27,12 @@ func (b *Bridge) view(ctx context.Context, interest registry.Interest) (view, er
 	switch {
 	case err == nil:
 		snapshot.Realm = interest.Realm
-		return view{snapshot, "live"}, nil
+		return view{Snapshot: snapshot, Source: "live"}, nil
 	case errors.Is(err, registry.ErrNoSuchService):
-		return view{registry.Snapshot{Realm: interest.Realm}, "live"}, nil
+		return view{Snapshot: registry.Snapshot{Realm: interest.Realm}, Source: "live"}, nil
 	}
 	if table := b.feeds.table(interest.Realm); table != nil {
-		return view{table.Snapshot(interest), "table"}, nil
+		return view{table.Snapshot(interest), "table", time.Since(table.Updated).Milliseconds()}, nil
 	}
 	return view{}, err
 }
@@ -71,8 +74,9 @@ func (b *Bridge) listServices(w http.ResponseWriter, r request) error {
 		Realm    string            `json:"realm"`
 		Revision registry.Revision `json:"revision"`
 		Source   string            `json:"source"`
+		AgeMS    int64             `json:"age_ms"`
 		Services []summary         `json:"services"`
-	}{r.key.Realm, v.Revision, v.Source, make([]summary, 0, len(v.Services))}
+	}{r.key.Realm, v.Revision, v.Source, v.AgeMS, make([]summary, 0, len(v.Services))}
 	for _, s := range v.Services {
 		answer.Services = append(answer.Services, summarize(s))
 	}
@@ -99,7 +103,8 @@ func serviceAnswer(v view, s registry.ServiceSnapshot) any {
 		Service   string              `json:"service"`
 		Revision  registry.Revision   `json:"revision"`
 		Source    string              `json:"source"`
+		AgeMS     int64               `json:"age_ms"`
 		Instances []registry.Instance `json:"instances"`
 		Meta      registry.Meta       `json:"meta,omitzero"`
-	}{v.Realm, s.Name, v.Revision, v.Source, append([]registry.Instance{}, s.Instances...), s.Meta}
+	}{v.Realm, s.Name, v.Revision, v.Source, v.AgeMS, append([]registry.Instance{}, s.Instances...), s.Meta}
 }

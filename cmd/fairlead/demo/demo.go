@@ -122,7 +122,7 @@ func (d *demo) openSession(ctx context.Context) (err error) {
 	d.metrics = sdkmetric.NewManualReader()
 	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(d.metrics))
 	d.session, err = connect.Open(ctx, connect.Options{
-		Realm: realmName, NATSURL: d.realm.at.NATS, Name: "demo", Logger: d.opts.Logger,
+		Realm: realmName, NATSURL: d.realm.at.NATS, Name: "demo", Cache: connect.NoCache, Logger: d.opts.Logger,
 		Services: []string{identity}, Client: smartclient.Options{MeterProvider: provider},
 	})
 	return err

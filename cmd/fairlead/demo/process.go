@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"fairlead.dev/connect"
 )
 
 // stopTimeout bounds the wait for a process that was asked to end.
@@ -33,7 +35,7 @@ func startProcess(dir, name string, env []string, command ...string) (*process, 
 	defer out.Close()
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(append(os.Environ(), connect.EnvCache+"="+connect.NoCache), env...)
 	// A group of its own keeps the terminal's Ctrl-C for the demo, which ends
 	// its processes in order.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

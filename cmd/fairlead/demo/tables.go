@@ -25,7 +25,7 @@ func openTables(ctx context.Context, natsURL string, log *slog.Logger) (*tables,
 	t := &tables{}
 	for i := range tablesWatched {
 		s, err := connect.Open(ctx, connect.Options{
-			Realm: realmName, NATSURL: natsURL, Name: fmt.Sprintf("demo-table-%d", i), Logger: log,
+			Realm: realmName, NATSURL: natsURL, Name: fmt.Sprintf("demo-table-%d", i), Cache: connect.NoCache, Logger: log,
 			WholeRealm: i%2 == 0, Services: []string{identity, gateway, foreign},
 		})
 		if err != nil {
