@@ -97,3 +97,24 @@ func TestARequestMovesAnInstanceToItsConnection(t *testing.T) {
 	program.Close()
 	n.until(t, "evicted when the new connection closes", b, host001, gone)
 }
+
+func TestARegistrationThatOutlivesItsConnectionIsProbed(t *testing.T) {
+	b := startBus(t, t.TempDir())
+	n := startNode(t, b, Terms{Every: time.Hour, TTL: 3 * time.Hour})
+	program := dial(t, bus.Options{URL: b.server.ClientURL()})
+	t.Cleanup(program.Close)
+	client, err := program.NATS().GetClientID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As if its end were known before what it asked for is written.
+	if err := n.ask(t.Context(), func(s *state) {
+		s.connectionClosed(connID{program.NATS().ConnectedServerName(), client}, n.momentNow())
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := register(t, program, host001, nowhere(t), "life-1"); err != nil {
+		t.Fatal(err)
+	}
+	n.until(t, "evicted though nothing closes any more", b, host001, gone)
+}

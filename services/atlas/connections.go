@@ -73,7 +73,7 @@ func (n *Node) watchConnections(ctx context.Context) error {
 		if json.Unmarshal(m.Data, &gone) != nil || gone.Client.ID == 0 {
 			return
 		}
-		n.tell(ctx, func(s *state) { s.connectionClosed(ctx, connID{gone.Server.Name, gone.Client.ID}) })
+		n.tell(ctx, func(s *state) { s.connectionClosed(connID{gone.Server.Name, gone.Client.ID}, n.momentNow()) })
 	})
 	if err != nil {
 		return fmt.Errorf("watch connections: %w", err)
@@ -82,16 +82,49 @@ func (n *Node) watchConnections(ctx context.Context) error {
 	return nil
 }
 
-func (s *state) connectionClosed(ctx context.Context, id connID) {
+func (s *state) connectionClosed(id connID, now moment) {
+	s.closed[id] = now
 	conn := s.conns[id]
 	if conn == nil {
 		return
 	}
-	now := s.node.momentNow()
 	for l := range conn.leases {
+		s.conns.remove(l)
+		s.orphans = append(s.orphans, l)
+	}
+}
+
+// attach notes through which connection an instance speaks. A request may be
+// dealt with after its connection has closed: nothing more will tell of it.
+func (s *state) attach(l *lease, id connID) {
+	if _, closed := s.closed[id]; closed {
+		s.conns.remove(l)
+		s.orphans = append(s.orphans, l)
+		return
+	}
+	s.conns.add(l, id)
+}
+
+// closedFor is how long a closed connection is remembered: longer than any
+// request of it may take.
+const closedFor = 2 * requestTimeout
+
+func (s *state) forgetClosed(now moment) {
+	for id, at := range s.closed {
+		if now.since(at) > closedFor {
+			delete(s.closed, id)
+		}
+	}
+}
+
+// probeOrphans asks those whose connection closed.
+func (s *state) probeOrphans(ctx context.Context) {
+	now := s.node.momentNow()
+	for _, l := range s.orphans {
 		l.closed, l.secondLooks = now, int8(len(secondLooks))
 		s.probeAtOnce(ctx, l)
 	}
+	s.orphans = nil
 }
 
 // secondLooks are the pauses before an instance that still answered after its
@@ -99,13 +132,15 @@ func (s *state) connectionClosed(ctx context.Context, id connID) {
 // being killed may close its sockets one by one.
 var secondLooks = []time.Duration{time.Second, 300 * time.Millisecond, 100 * time.Millisecond}
 
-// lookAgain probes once more after a pause, unless there was a heartbeat.
+// lookAgain probes once more after a pause, unless the instance has another
+// connection by then. A heartbeat alone is no reason not to: it may have been
+// sent before the end.
 func (s *state) lookAgain(ctx context.Context, l *lease) {
 	if l.secondLooks == 0 {
 		return
 	}
 	l.secondLooks--
-	after, seen := secondLooks[l.secondLooks], l.seen()
+	after := secondLooks[l.secondLooks]
 	s.node.work.Go(func() {
 		pause := time.NewTimer(after)
 		defer pause.Stop()
@@ -115,7 +150,7 @@ func (s *state) lookAgain(ctx context.Context, l *lease) {
 			return
 		}
 		s.node.tell(ctx, func(s *state) {
-			if s.holds(l) && l.seen() == seen {
+			if s.holds(l) && l.conn.Load() == nil {
 				s.probeAtOnce(ctx, l)
 			}
 		})

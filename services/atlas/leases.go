@@ -61,7 +61,7 @@ func (s *state) startLease(k registry.Key, r *record, now moment) {
 	s.leases.put(l)
 	s.wheel.add(l, nextCheck(now, s.node.opts.Terms, now))
 	if r.Atlas.Via == "" {
-		s.conns.add(l, connID{r.Atlas.Server, r.Atlas.Client})
+		s.attach(l, connID{r.Atlas.Server, r.Atlas.Client})
 	}
 }
 
@@ -88,10 +88,17 @@ func (s *state) check(ctx context.Context, l *lease, now moment) {
 // probed judges. Whatever happened to the registration or its heartbeats since
 // the probe began is newer than its result.
 func (s *state) probed(ctx context.Context, l *lease, r *record, asked moment, found outcome, detail string) {
-	now := s.node.momentNow()
-	if !s.leads() || !s.holds(l) || l.seen() != asked || l.record.Load() != r {
+	if !s.leads() || !s.holds(l) {
 		return
 	}
+	if l.seen() == asked && l.record.Load() == r {
+		s.learn(ctx, l, r, found, detail)
+	}
+	s.lookAgain(ctx, l)
+}
+
+func (s *state) learn(ctx context.Context, l *lease, r *record, found outcome, detail string) {
+	now := s.node.momentNow()
 	if found.lives() {
 		l.alive = now
 	}
@@ -99,7 +106,6 @@ func (s *state) probed(ctx context.Context, l *lease, r *record, asked moment, f
 		// What follows is done as the leader, or not at all.
 		s.judge(s.lead.mandate, l, r, found, becauseOf(found, detail))
 	}
-	s.lookAgain(ctx, l)
 }
 
 func becauseOf(found outcome, detail string) string {

@@ -180,7 +180,7 @@ func (s *state) beat(k registry.Key, m protocol.HeartbeatMessage, who requester,
 	}
 	s.node.heard(l, m, now)
 	if slot.record.Atlas.Via == "" && who.client != 0 {
-		s.conns.add(l, who.connection())
+		s.attach(l, who.connection())
 	}
 	if who.client == 0 && slot.record.Atlas.Status == registry.Draining {
 		return nil, nil // what is not answered may come late, and leaving is for good

@@ -17,6 +17,10 @@ type state struct {
 	leases *leaseIndex
 	wheel  *wheel
 	conns  connections
+	// closed are the connections that closed lately, orphans the instances of
+	// closed ones that are still to be probed.
+	closed  map[connID]moment
+	orphans []*lease
 	// grace ends when this node may judge: a node that starts or wakes has
 	// not heard what was said meanwhile.
 	grace   moment
@@ -46,7 +50,7 @@ func newState(n *Node) *state {
 	now := n.moment(began)
 	return &state{
 		node: n, model: newModel(),
-		leases: n.leases, wheel: newWheel(now), conns: connections{},
+		leases: n.leases, wheel: newWheel(now), conns: connections{}, closed: map[connID]moment{},
 		grace: now.add(n.opts.Terms.TTL), lastRan: began, losses: newLosses(),
 		urgent: probeQueue{most: urgentAtOnce}, late: probeQueue{most: lateAtOnce},
 		fanout:   newFanout(n.nc, n.log),
@@ -76,6 +80,7 @@ func (s *state) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		s.probeOrphans(ctx)
 	}
 }
 
@@ -169,6 +174,7 @@ func (s *state) standing(k registry.Key, now time.Time) standing {
 func (s *state) tick(ctx context.Context, at time.Time) {
 	if at.Sub(s.lead.said) >= presentEvery {
 		s.lead.said = at
+		s.forgetClosed(s.node.moment(at))
 		s.say(nodeSubject, at)
 	}
 	s.vote(ctx, at)
