@@ -28,6 +28,19 @@ func (c *Child) Usage() (Usage, error) {
 	return parseStat(string(stat), int64(os.Getpagesize()))
 }
 
+// Meter returns a function that tells how much processor time a child took
+// since Meter was called.
+func Meter(c *Child) func() (time.Duration, error) {
+	before, err := c.Usage()
+	return func() (time.Duration, error) {
+		if err != nil {
+			return 0, err
+		}
+		after, err := c.Usage()
+		return after.CPU - before.CPU, err
+	}
+}
+
 var errStat = errors.New("process: /proc/PID/stat is not to be understood")
 
 // parseStat reads fields 14, 15 and 24 of proc_pid_stat(5). The program's name

@@ -44,29 +44,29 @@ type CensusArgs struct {
 	Within time.Duration
 }
 
-// look is how often tables that differ are compared again. The time of the
-// last change does not depend on it.
-const look = 20 * time.Millisecond
+const (
+	// look is how often tables are looked at, and quiet is how long they have
+	// to go without a change before they are compared: comparing costs the
+	// processor that they need to catch up.
+	look  = 20 * time.Millisecond
+	quiet = 100 * time.Millisecond
+)
 
-// Census waits until every table equals the truth, or the bound is over.
+// Census waits until every table equals the truth, or the bound is over. The
+// time of the last change does not depend on when that is noticed.
 func (s *Service) Census(args CensusArgs, c *Census) error {
-	deadline := time.NewTimer(args.Within)
-	defer deadline.Stop()
+	deadline := clock.Now() + clock.Instant(args.Within)
 	again := time.NewTicker(look)
 	defer again.Stop()
-	wrong := s.listeners
-	for {
-		if wrong = differing(wrong, args.Truth); len(wrong) == 0 {
-			break
+	wrong, compared := s.listeners, clock.Instant(-1)
+	for len(wrong) > 0 && clock.Now() < deadline {
+		last := s.board.last()
+		if last != compared && clock.Now().Sub(last) >= quiet {
+			wrong, compared = differing(wrong, args.Truth), last
 		}
-		select {
-		case <-again.C:
-			continue
-		case <-deadline.C:
-		}
-		break
+		<-again.C
 	}
-	*c = Census{Wrong: len(wrong), Last: s.board.last()}
+	*c = Census{Wrong: len(differing(wrong, args.Truth)), Last: s.board.last()}
 	return nil
 }
 
