@@ -31,6 +31,7 @@ func flip(name string, connections int, p50, p99 float64) Row {
 		Figures: []Figure{
 			{Name: "p50", Title: "p50", Unit: "ms", Target: verdict.Target{Better: verdict.Lower, Ratio: p50}},
 			{Name: "p99", Title: "p99", Unit: "ms", Target: verdict.Target{Better: verdict.Lower, Ratio: p99}},
+			serverCost, listenersCost,
 		},
 		Measure: func(ctx context.Context, b *lab.Bench, quick bool) (Values, error) {
 			return measureFlips(ctx, b, connections, pick(quick, 5, 40))
@@ -44,20 +45,29 @@ func measureFlips(ctx context.Context, b *lab.Bench, connections, flips int) (Va
 	if err != nil {
 		return nil, err
 	}
+	if _, err := flipSome(ctx, s, of.instances, 0, flipWarmUp); err != nil {
+		return nil, err
+	}
+	return costed(b, s, flips, func() (Values, error) {
+		took, err := flipSome(ctx, s, of.instances, flipWarmUp, flips)
+		return Values{"p50": milliseconds(stat.Percentile(took, 50)), "p99": milliseconds(stat.Percentile(took, 99))}, err
+	})
+}
+
+// flipSome goes on with flips after those that were made already.
+func flipSome(ctx context.Context, s scene, all []systems.Instance, made, more int) ([]time.Duration, error) {
 	var took []time.Duration
-	for n := range flipWarmUp + flips {
-		one, err := flipOne(ctx, s, of.instances, n)
+	for n := made; n < made+more; n++ {
+		one, err := flipOne(ctx, s, all, n)
 		if err != nil {
 			return nil, fmt.Errorf("flip %d: %w", n, err)
 		}
-		if n >= flipWarmUp {
-			took = append(took, one...)
-		}
+		took = append(took, one...)
 		if err := rest(ctx, flipPace); err != nil {
 			return nil, err
 		}
 	}
-	return Values{"p50": milliseconds(stat.Percentile(took, 50)), "p99": milliseconds(stat.Percentile(took, 99))}, nil
+	return took, nil
 }
 
 // flipOne takes the instances in turn, and disables those that are enabled.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"fairlead.dev/bench/internal/lab"
-	"fairlead.dev/bench/internal/process"
 	"fairlead.dev/bench/internal/systems"
 	"fairlead.dev/bench/internal/verdict"
 	"fairlead.dev/bench/internal/worker"
@@ -33,8 +32,7 @@ func sustained() Row {
 		Figures: []Figure{
 			{Name: "rate", Title: "flips a second", Unit: "1/s", Target: verdict.Target{Better: verdict.Higher, Bound: 1000}},
 			{Name: "wrong", Title: "tables that are wrong in the end", Unit: "tables", Target: verdict.Target{Better: verdict.Lower, Zero: true}},
-			{Name: "server", Title: "the server's processor time a flip", Unit: "ms", Target: verdict.Target{Better: verdict.Lower}},
-			{Name: "listeners", Title: "the 1,000 listeners' processor time a flip", Unit: "ms", Target: verdict.Target{Better: verdict.Lower}},
+			serverCost, listenersCost,
 		},
 		Measure: measureSustained,
 	}
@@ -52,24 +50,6 @@ func measureSustained(ctx context.Context, b *lab.Bench, quick bool) (Values, er
 	}
 	each := eachFor(trial["rate"], pick(quick, time.Second, sustainedFor))
 	return costed(b, s, each*len(all), func() (Values, error) { return flood(ctx, s, all, each) })
-}
-
-// costed adds what each flip cost the server and the listeners, which says
-// more than the rate where others use the machine too.
-func costed(b *lab.Bench, s scene, flips int, do func() (Values, error)) (Values, error) {
-	server, audience := process.Meter(b.Server()), process.Meter(s.audience.Child())
-	values, err := do()
-	if err != nil {
-		return nil, err
-	}
-	for name, meter := range map[string]func() (time.Duration, error){"server": server, "listeners": audience} {
-		cpu, err := meter()
-		if err != nil {
-			return nil, err
-		}
-		values[name] = milliseconds(cpu) / float64(flips)
-	}
-	return values, nil
 }
 
 // eachFor returns how often each instance is flipped so that it takes about as

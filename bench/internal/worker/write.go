@@ -122,7 +122,7 @@ func (s *Service) Register(args RegisterArgs, done *Registered) error {
 	ctx, cancel := bounded()
 	defer cancel()
 	err := s.eachRegistrar(args, func(r, n int) (bool, error) {
-		return n < args.WarmUp, s.registerOne(ctx, args, r, n, "warm")
+		return n+1 < args.WarmUp, s.registerOne(ctx, args, r, n, "warm")
 	})
 	if err != nil {
 		return err

@@ -105,11 +105,22 @@ func dial(ctx context.Context, p systems.Place, session time.Duration) (*conn, e
 	if err != nil {
 		return nil, err
 	}
-	if err := await(ctx, func() error { _, _, err := c.zk.Exists("/"); return err }); err != nil {
+	if err := await(ctx, func() error { return c.connected(ctx) }); err != nil {
 		go c.zk.Close() // waits for a server that may never come
 		return nil, err
 	}
 	return c, nil
+}
+
+// connected waits for the session. The client goes on trying when it says that
+// there is no server: many that connect at once are more than it listens for.
+func (c *conn) connected(ctx context.Context) error {
+	for {
+		_, _, err := c.zk.Exists("/")
+		if ctx.Err() != nil || !errors.Is(err, zk.ErrNoServer) && !errors.Is(err, zk.ErrConnectionClosed) {
+			return err
+		}
+	}
 }
 
 type silent struct{}
