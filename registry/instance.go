@@ -36,7 +36,3 @@ type Instance struct {
 
 // Addr returns "host:port".
 func (i Instance) Addr() string { return net.JoinHostPort(i.Host, strconv.Itoa(i.Port)) }
-
-// Usable tells whether an operator and the instance itself allow new requests
-// to it at all, however unfit it may be.
-func (i Instance) Usable() bool { return i.Enabled && i.Status != Draining }

@@ -15,6 +15,11 @@ func (t *Table) Snapshot(interest Interest) Snapshot {
 	return s
 }
 
+// Table returns the table that a snapshot makes, with no time of confirmation.
+func (s Snapshot) Table() *Table {
+	return NewTable(s.Realm, s.Revision.Epoch).WithServices(s.Services).At(s.Revision)
+}
+
 func (s *Service) snapshot() ServiceSnapshot {
 	return ServiceSnapshot{
 		Name: s.Name, Revision: s.Revision, Instances: s.Instances(),

@@ -11,6 +11,8 @@ import (
 //	GET /health    health+json: 503 as long as the plane does not carry the table
 //	GET /status    a Status
 //	GET /metrics   what metrics answers, if it is given
+//	GET /v1/realms/{realm}/services/{service}/explain
+//	               which instances this host's requests go to, and why
 //
 // Call it before Run.
 func (s *Sidecar) Mount(mux *http.ServeMux, metrics http.Handler) {
@@ -18,6 +20,7 @@ func (s *Sidecar) Mount(mux *http.ServeMux, metrics http.Handler) {
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, "application/json", s.Status())
 	})
+	mux.HandleFunc("GET /v1/realms/{realm}/services/{service}/explain", s.answerExplain)
 	if metrics != nil {
 		mux.Handle("GET /metrics", metrics)
 	}

@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -16,6 +17,42 @@ func TestASidecarThatCarriesNothingIsNotHealthy(t *testing.T) {
 		w := httptest.NewRecorder()
 		mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 		if w.Code != want {
+			t.Errorf("%s: %d, want %d", path, w.Code, want)
+		}
+	}
+}
+
+// A settingAside is a plane that has set an instance aside.
+type settingAside struct{ fakePlane }
+
+func (*settingAside) Explain(string) map[string]registry.Local {
+	return map[string]registry.Local{"a": {Ejected: true, Failures: 5}, "b": {}}
+}
+
+func TestASidecarExplainsItsOwnView(t *testing.T) {
+	table := registry.NewTable("local", "e").WithService("identity", 1, []registry.Instance{
+		{Service: "identity", ID: "a", Status: registry.Passing, Enabled: true},
+		{Service: "identity", ID: "b", Status: registry.Passing, Enabled: true},
+	})
+	mux := http.NewServeMux()
+	New(&settingAside{}, newWatcher(table), Options{}).Mount(mux, nil)
+	ask := func(path string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		return w
+	}
+	var x registry.Explanation
+	if err := json.Unmarshal(ask("/v1/realms/local/services/identity/explain").Body.Bytes(), &x); err != nil {
+		t.Fatal(err)
+	}
+	if x.In != 1 || x.Facts || x.Instances[0].Standing != registry.Aside || !x.Instances[1].In {
+		t.Errorf("explained as %+v", x)
+	}
+	for path, want := range map[string]int{
+		"/v1/realms/other/services/identity/explain": 404, "/v1/realms/local/services/a.b/explain": 400,
+		"/v1/realms/local/services/nobody/explain": 200,
+	} {
+		if w := ask(path); w.Code != want {
 			t.Errorf("%s: %d, want %d", path, w.Code, want)
 		}
 	}

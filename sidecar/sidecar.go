@@ -22,6 +22,9 @@ type Options struct {
 	// MaxBackoff bounds the pause after failures of Apply, which doubles from
 	// 100 ms with full jitter; the default is 10 s.
 	MaxBackoff time.Duration
+	// Explainer is asked for what only Atlas knows when somebody wants an
+	// explanation; nil does without.
+	Explainer registry.Explainer
 }
 
 func (o Options) withDefaults() Options {

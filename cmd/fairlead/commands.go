@@ -12,6 +12,7 @@ func commands(set *settings) []*cobra.Command {
 		newServicesCommand(set),
 		newServiceCommand(set),
 		newInstancesCommand(set),
+		newExplainCommand(set),
 		newWatchCommand(set),
 		newCallCommand(set),
 		newEnableCommand(set),

@@ -233,7 +233,7 @@ func TestJudgeTable(t *testing.T) {
 		Realm: "local", Revision: registry.Revision{Epoch: "e", Sequence: 5},
 		Services: []registry.ServiceSnapshot{{Name: "s", Revision: 5, Instances: []registry.Instance{{Service: "s", ID: "a"}}}},
 	}
-	right := registry.FormatHash(tableOf(snap).Hash())
+	right := registry.FormatHash(snap.Table().Hash())
 	tests := []struct {
 		name, epoch string
 		revision    uint64

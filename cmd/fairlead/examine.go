@@ -203,7 +203,7 @@ func examineTable(ctx context.Context, session *connect.Session) []diagnosis {
 // judgeTable compares a snapshot with a digest. They say nothing of each other
 // unless they are of the same revision.
 func judgeTable(snap registry.Snapshot, digest registry.Digest) (d diagnosis, sure bool) {
-	table := tableOf(snap)
+	table := snap.Table()
 	if digest.Epoch != snap.Revision.Epoch || digest.Revision != snap.Revision.Sequence {
 		return d, false
 	}
@@ -215,14 +215,6 @@ func judgeTable(snap registry.Snapshot, digest registry.Digest) (d diagnosis, su
 		d = diagnosis{"table", isFail, fmt.Sprintf("the snapshot's hash is %s, the digest's %s", hash, digest.Hash), "restart Atlas; if it stays so, this is a defect worth reporting"}
 	}
 	return d, true
-}
-
-func tableOf(snap registry.Snapshot) *registry.Table {
-	t := registry.NewTable(snap.Realm, snap.Revision.Epoch)
-	for _, s := range snap.Services {
-		t = t.WithService(s.Name, s.Revision, s.Instances)
-	}
-	return t.At(snap.Revision)
 }
 
 func examineBridge(ctx context.Context, timeout *span, address string) diagnosis {

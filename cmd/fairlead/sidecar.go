@@ -96,7 +96,7 @@ func newSidecar(set *settings, session *connect.Session, listener net.Listener, 
 	if err != nil {
 		return nil, err
 	}
-	car := sidecar.New(plane, session.Table(), sidecar.Options{Logger: set.logger()})
+	car := sidecar.New(plane, session.Table(), sidecar.Options{Logger: set.logger(), Explainer: session.Atlas()})
 	car.Mount(own, m.handler())
 	return car, nil
 }

@@ -26,7 +26,8 @@ func TestAsyncAPIHasEverySubject(t *testing.T) {
 		protocol.Snapshot(realm), protocol.Snapshot(service),
 		protocol.Digest(realm), protocol.Digest(service),
 		protocol.Routes(service), protocol.Status("{realm}"),
-		protocol.ServiceSubject(protocol.Meta, registry.ServiceKey{Realm: "{realm}", Service: "{service}"}),
+		protocol.ServiceSubject(protocol.Meta, registry.ServiceKey(service)),
+		protocol.ServiceSubject(protocol.Explain, registry.ServiceKey(service)),
 		bus.EventPrefix + ".{realm}.{service}.{type}",
 		bus.FeedPrefix + ".{realm}.{service}.{type}",
 	}

@@ -43,7 +43,7 @@ var rules = []rule{
 	{pkg: "connect", imports: []string{"bus", "registry/...", "smartclient/..."}},
 	{pkg: "smartservice/...", imports: []string{"schemas", "bus", "registry/...", "smartclient/...", "connect", "smartservice/..."}},
 
-	{pkg: "sidecar", imports: []string{"registry", "smartclient/..."}},
+	{pkg: "sidecar", imports: []string{"registry", "smartclient/...", "sidecar/problem"}},
 	{pkg: "sidecar/problem", imports: []string{"registry"}},
 	{pkg: "sidecar/httpserver", imports: []string{"registry", "sidecar/problem"}},
 	{pkg: "sidecar/attend", imports: []string{"registry", "registry/registrar"}},

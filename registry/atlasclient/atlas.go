@@ -105,6 +105,13 @@ func ask[T any](ctx context.Context, c *Client, verb string, k registry.Key, bod
 	return reply, nil
 }
 
+// Facts implements [registry.Explainer].
+func (c *Client) Facts(ctx context.Context, k registry.ServiceKey) (registry.ServiceFacts, error) {
+	var facts registry.ServiceFacts
+	err := askService(ctx, c, protocol.Explain, k, struct{}{}, &facts)
+	return facts, err
+}
+
 // askService sends a request about a service.
 func askService(ctx context.Context, c *Client, verb string, k registry.ServiceKey, body, reply any) error {
 	if err := k.Validate(); err != nil {

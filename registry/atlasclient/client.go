@@ -31,6 +31,8 @@ var (
 	_ registry.Atlas  = (*Client)(nil)
 	_ registry.Beater = (*Client)(nil)
 	_ registry.Source = (*Client)(nil)
+
+	_ registry.Explainer = (*Client)(nil)
 )
 
 // New returns a client.

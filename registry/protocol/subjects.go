@@ -33,8 +33,11 @@ const (
 	Drain      = "drain"
 )
 
-// Meta is the verb of a request that names a service.
-const Meta = "meta"
+// Verbs of the requests that name a service.
+const (
+	Meta    = "meta"
+	Explain = "explain"
+)
 
 const prefix = "atlas.v1."
 

@@ -22,6 +22,8 @@ type Harness struct {
 	Realm  string
 	// PublishDigest has digests published; nil where they come by themselves.
 	PublishDigest func()
+	// Explainer is tested where it is given.
+	Explainer registry.Explainer
 }
 
 // Run runs the suite. start makes a registry for each test, and ends it by
@@ -58,6 +60,7 @@ var cases = []struct {
 	{"metadata is set, heard and taken away", (*suite).metaIsHeard},
 	{"metadata may come before any instance, and outlives them", (*suite).metaOutlives},
 	{"metadata is replaced at the expected revision only", (*suite).metaExpects},
+	{"facts tell of registrations, leases and overrides", (*suite).factsTell},
 	{"changes come in order, each naming the one before", (*suite).changesChain},
 	{"the snapshot equals what the changes built", (*suite).snapshotEqualsChanges},
 	{"listening before the snapshot misses nothing", (*suite).listenThenSnapshot},
@@ -137,15 +140,7 @@ func (s *suite) table() *registry.Table {
 	if err != nil {
 		s.Fatalf("snapshot: %v", err)
 	}
-	return tableOf(snapshot)
-}
-
-func tableOf(snapshot registry.Snapshot) *registry.Table {
-	t := registry.NewTable(snapshot.Realm, snapshot.Revision.Epoch).At(snapshot.Revision)
-	for _, service := range snapshot.Services {
-		t = t.WithSnapshot(service)
-	}
-	return t
+	return snapshot.Table()
 }
 
 func (s *suite) instance(k registry.Key) (registry.Instance, bool) {

@@ -134,15 +134,20 @@ func readRequest(verb string, m micro.Request) (request, error) {
 // instance in the key.
 func keyOf(verb, subject string) (registry.Key, error) {
 	if verb == protocol.Meta {
-		k, ok := protocol.ServiceKeyOf(subject)
-		if !ok {
-			return registry.Key{}, &registry.FieldError{Field: "subject", Problem: "must end in REALM.SERVICE"}
-		}
-		return registry.Key{Realm: k.Realm, Service: k.Service}, k.Validate()
+		k, err := serviceIn(subject)
+		return registry.Key{Realm: k.Realm, Service: k.Service}, err
 	}
 	k, ok := protocol.KeyOf(subject)
 	if !ok {
 		return registry.Key{}, &registry.FieldError{Field: "subject", Problem: "must end in REALM.SERVICE.INSTANCE"}
+	}
+	return k, k.Validate()
+}
+
+func serviceIn(subject string) (registry.ServiceKey, error) {
+	k, ok := protocol.ServiceKeyOf(subject)
+	if !ok {
+		return k, &registry.FieldError{Field: "subject", Problem: "must end in REALM.SERVICE"}
 	}
 	return k, k.Validate()
 }

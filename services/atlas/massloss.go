@@ -231,6 +231,18 @@ func (x *losses) heldIn(realm string) *protocol.HeldEvictions {
 	return held
 }
 
+// holding tells why a lease's eviction is held back, empty if it is not.
+func (x *losses) holding(l *lease) string {
+	r := x.realms[l.key.Realm]
+	if r == nil {
+		return ""
+	}
+	if _, held := r.held[l]; !held {
+		return ""
+	}
+	return "too many fell silent at once, since " + r.since.UTC().Format(time.RFC3339)
+}
+
 func (s *state) tellHeld(realm string, c *census) {
 	s.node.log.Error("too many instances fell silent at once, their evictions are held back",
 		"realm", realm, "silent", c.going, "listed", c.listed)

@@ -48,6 +48,15 @@ func (n *Node) serveReads(ctx context.Context, service micro.Service) error {
 	if err := service.AddEndpoint("status", status, micro.WithEndpointSubject(protocol.StatusPattern)); err != nil {
 		return fmt.Errorf("serve status: %w", err)
 	}
+	explain := read(func(m micro.Request) {
+		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+		defer cancel()
+		facts, err := n.explain(ctx, m)
+		n.respond(m, facts, err)
+	})
+	if err := service.AddEndpoint(protocol.Explain, explain, micro.WithEndpointSubject(protocol.Pattern(protocol.Explain))); err != nil {
+		return fmt.Errorf("serve explain: %w", err)
+	}
 	return nil
 }
 

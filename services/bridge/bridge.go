@@ -39,6 +39,8 @@ type Options struct {
 	// Atlas and Source are the registry.
 	Atlas  registry.Atlas
 	Source registry.Source
+	// Explainer adds what only Atlas knows to explanations; nil does without.
+	Explainer registry.Explainer
 	// Follow follows a whole realm for the streams of routes. It is called for
 	// the bridge's own realm at once, for others when somebody asks.
 	Follow Follow
@@ -114,6 +116,7 @@ func (b *Bridge) table() []route {
 		{realmPath + "/routes", map[string]handler{http.MethodGet: b.routes}},
 		{realmPath + "/services", get(b.listServices)},
 		{servicePath, get(b.showService)},
+		{servicePath + "/explain", get(b.explain)},
 		{servicePath + "/meta", map[string]handler{
 			http.MethodGet: bounded(b.showMeta), http.MethodPut: bounded(b.setMeta), http.MethodDelete: bounded(b.clearMeta),
 		}},

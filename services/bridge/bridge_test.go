@@ -287,6 +287,33 @@ func TestMeta(t *testing.T) {
 	g.want(404, g.do("GET", meta, ""))
 }
 
+func TestExplain(t *testing.T) {
+	g := newRig(t, func(o *Options) { o.Explainer = o.Atlas.(registry.Explainer) })
+	const path = "/v1/realms/local/services/identity/explain"
+	explain := func() registry.Explanation {
+		return into[registry.Explanation](t, g.want(200, g.do("GET", path, "")))
+	}
+	if x := explain(); x.Problem != registry.ProblemNoSuchService || x.In != 0 || len(x.Instances) != 0 {
+		t.Errorf("of nothing: %+v", x)
+	}
+	g.want(200, g.do("PUT", one+"/enabled", `{"enabled":false,"owner":"ann","reason":"deploy"}`))
+	if x := explain(); len(x.Instances) != 1 || x.Instances[0].Verdict != "out: not registered; disabled by ann: deploy" {
+		t.Errorf("of what waits: %+v", x)
+	}
+	g.want(201, g.do("PUT", one, good))
+	if x := explain(); x.Problem != registry.ProblemNoneEnabled || x.Instances[0].Verdict != "out: disabled by ann: deploy" || x.Instances[0].Facts.LeaseLeftMS <= 0 {
+		t.Errorf("disabled: %+v", x)
+	}
+	g.want(204, g.do("DELETE", one+"/enabled", ""))
+	if x := explain(); x.In != 1 || x.Source != registry.Live || !x.Facts || x.Instances[0].View.Port != 5000 {
+		t.Errorf("in: %+v", x)
+	}
+	g.reg.GoAway()
+	if x := explain(); x.In != 1 || x.Facts {
+		t.Errorf("with the registry away: %+v", x)
+	}
+}
+
 func TestListings(t *testing.T) {
 	g := newRig(t, nil)
 	empty := g.want(200, g.do("GET", "/v1/realms/local/services", ""))

@@ -157,6 +157,15 @@ func (p *Plane) Resolve(ctx context.Context, service string) (*registry.Service,
 	return nil, registry.ErrNoSuchService
 }
 
+// Explain tells what the smart client under the plane alone knows of the
+// instances of a service.
+func (p *Plane) Explain(service string) map[string]registry.Local {
+	if t, ok := p.forwarder.proxy.Transport.(*smartclient.Transport); ok {
+		return t.Explain(service)
+	}
+	return nil
+}
+
 // answersItself tells whether a request is for the sidecar: by one of its own
 // host names, and for a path that it serves.
 func (p *Plane) answersItself(r *http.Request) bool {
