@@ -43,6 +43,12 @@ const (
 	// mostReplicas outlive the loss of one node; more would only slow writes.
 	mostReplicas = 3
 
+	// A node that stops first hands over what it leads, which takes a second,
+	// and then closes its clients' connections one after the other, so that
+	// they do not come to the other nodes all at once.
+	farewellPause = 10 * time.Millisecond
+	farewell      = 500 * time.Millisecond
+
 	quorumPoll = 50 * time.Millisecond
 	// What takes no longer than this is an ordinary start.
 	quorumPatience = 2 * time.Second
@@ -103,6 +109,7 @@ func (c *Cluster) join(so *server.Options) error {
 		Username: clusterUser, Password: c.Password, Advertise: c.Advertise,
 		TLSConfig: c.TLS, TLSTimeout: handshakeTimeout.Seconds(),
 	}
+	so.LameDuckGracePeriod, so.LameDuckDuration = farewellPause, farewellPause+farewell
 	for _, peer := range c.Peers {
 		so.Routes = append(so.Routes, &url.URL{
 			Scheme: "nats", User: url.UserPassword(clusterUser, c.Password), Host: peer,

@@ -157,6 +157,7 @@ func start(ctx context.Context, opts Options) (*Server, error) {
 func (s *Server) run(ctx context.Context, opts Options) error {
 	log := &slogAdapter{log: opts.Logger}
 	s.nats.SetLoggerV2(log, false, false, false)
+	hastenElections()
 	s.nats.Start()
 	err := log.fatalError()
 	if err == nil {
@@ -253,6 +254,10 @@ func (s *Server) Stop(ctx context.Context) error {
 
 func (s *Server) shutdown() {
 	defer close(s.stopped)
+	if s.cluster != nil {
+		// What this node leads goes to the others before its clients do.
+		s.nats.LameDuckShutdown()
+	}
 	s.nats.Shutdown()
 	s.nats.WaitForShutdown()
 	if err := s.lock.Close(); err != nil {

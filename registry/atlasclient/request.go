@@ -1,6 +1,7 @@
 package atlasclient
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,15 +25,37 @@ func (c *Client) request(ctx context.Context, subject string, body, reply any) e
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
+	ctx, release := c.whileConnected(ctx)
+	defer release()
 	msg, err := c.conn.NATS().RequestWithContext(ctx, subject, data)
 	if err != nil {
-		return unavailable(err)
+		return unavailable(cmp.Or(lossOf(ctx), err))
 	}
 	if err := problemOf(msg); err != nil {
 		return err
 	}
 	if err := json.Unmarshal(msg.Data, reply); err != nil {
 		return fmt.Errorf("answer is not to be understood: %w", err)
+	}
+	return nil
+}
+
+// errLost ends requests whose answer has nowhere to come to any more: waiting
+// for it until they time out would keep their senders from asking another
+// server.
+var errLost = errors.New("the connection was lost before the answer came")
+
+// whileConnected returns a context that ends with the connection.
+func (c *Client) whileConnected(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	remove := c.conn.OnDisconnect(func(error) { cancel(errLost) })
+	return ctx, func() { remove(); cancel(nil) }
+}
+
+// lossOf returns errLost if that was what ended a context.
+func lossOf(ctx context.Context) error {
+	if cause := context.Cause(ctx); errors.Is(cause, errLost) {
+		return cause
 	}
 	return nil
 }

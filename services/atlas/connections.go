@@ -57,6 +57,10 @@ func (l *lease) speaksThrough(id connID) bool {
 	return conn != nil && conn.id == id
 }
 
+// serverStops is why the connections of a server close that is being stopped.
+// It says nothing of the programs behind them.
+const serverStops = "Server Shutdown"
+
 // watchConnections has the instances of a connection that closes probed at
 // once: a program that was killed is known within milliseconds, and one that
 // only lost the bus answers and stays.
@@ -69,8 +73,9 @@ func (n *Node) watchConnections(ctx context.Context) error {
 			Client struct {
 				ID uint64 `json:"id"`
 			} `json:"client"`
+			Reason string `json:"reason"`
 		}
-		if json.Unmarshal(m.Data, &gone) != nil || gone.Client.ID == 0 {
+		if json.Unmarshal(m.Data, &gone) != nil || gone.Client.ID == 0 || gone.Reason == serverStops {
 			return
 		}
 		n.tell(ctx, func(s *state) { s.connectionClosed(connID{gone.Server.Name, gone.Client.ID}, n.momentNow()) })

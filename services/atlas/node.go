@@ -1,6 +1,7 @@
 package atlas
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -96,7 +97,7 @@ type Node struct {
 // registry, and begins to answer. ctx bounds the start only.
 func Start(ctx context.Context, opts Options) (*Node, error) {
 	opts = opts.withDefaults()
-	js, err := jetstream.New(opts.Conn.NATS(), jetstream.WithPublishAsyncMaxPending(4096))
+	js, err := jetstream.New(opts.Conn.NATS(), jetstream.WithPublishAsyncMaxPending(4096), jetstream.WithPublishAsyncTimeout(ackTimeout))
 	if err != nil {
 		return nil, fmt.Errorf("start atlas: %w", err)
 	}
@@ -147,7 +148,7 @@ func (n *Node) start(ctx context.Context) error {
 	n.loops.Go(func() { n.events.run(running) })
 	n.loops.Go(func() { n.watchBucket(running) })
 	n.closer = append(n.closer, n.opts.Conn.OnConnect(func() { n.heardAgain(running) }))
-	if err := n.watchConnections(running); err != nil {
+	if err := cmp.Or(n.watchConnections(running), n.watchLeader()); err != nil {
 		return err
 	}
 	if err := n.hearNodes(running); err != nil {

@@ -34,12 +34,13 @@ const (
 func (n *Node) settle(ctx context.Context, key string, try func(context.Context) (uint64, error)) error {
 	sure := false
 	for range casTries {
-		seq, err := try(ctx)
+		seq, err := untilTaken(ctx, try)
 		nothing := seq == 0 && (err == nil || errors.Is(err, registry.ErrUnknown))
 		switch {
 		case errors.Is(err, errMoved), nothing && !sure:
 			sure = true
-			if err := n.catchUp(ctx, key); err != nil {
+			catchUp := func(ctx context.Context) (uint64, error) { return 0, n.catchUp(ctx, key) }
+			if _, err := untilTaken(ctx, catchUp); err != nil {
 				return err
 			}
 		case err != nil || seq == 0:

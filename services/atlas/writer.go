@@ -36,6 +36,8 @@ type writer struct {
 	// held are writes of keys that the group under way writes too: a batch
 	// takes one change of a key.
 	held []*write
+	// lost strikes when acknowledgements may have been.
+	lost interruption
 }
 
 func newWriter(nc *nats.Conn, js jetstream.JetStream, log *slog.Logger) *writer {
@@ -116,6 +118,8 @@ func (w *writer) next(waiting *[]*write) *write {
 func (w *writer) commit(ctx context.Context, group []*write) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
+	ctx, release := w.lost.bound(ctx)
+	defer release()
 	if len(group) < batchLeast {
 		w.singly(ctx, group)
 		return
@@ -172,7 +176,7 @@ func outcomeOf(ctx context.Context, ack jetstream.PubAckFuture) written {
 	case err := <-ack.Err():
 		return written{err: err}
 	case <-ctx.Done():
-		return written{err: ctx.Err()}
+		return written{err: context.Cause(ctx)}
 	}
 }
 
