@@ -27,11 +27,13 @@ const (
 	codeOffline = 10118 // the server that has the only copy is away
 )
 
-// persist tries until it succeeds, is refused for good, or ctx ends.
-func persist(ctx context.Context, log *slog.Logger, try func(context.Context) error) error {
+// Persist tries until it succeeds, is refused for good, or ctx ends. What it
+// waits for is that servers which come up, or have lost their leader, can
+// answer; after a moment it logs that.
+func Persist(ctx context.Context, log *slog.Logger, try func(context.Context) error) error {
 	remind := time.Now().Add(patience)
 	for {
-		err := tryOnce(ctx, try)
+		err := try(ctx)
 		if err == nil || !notYet(err) || ctx.Err() != nil {
 			return err
 		}
@@ -47,10 +49,12 @@ func persist(ctx context.Context, log *slog.Logger, try func(context.Context) er
 	}
 }
 
-func tryOnce(ctx context.Context, try func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
-	defer cancel()
-	return try(ctx)
+func bounded(try func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+		defer cancel()
+		return try(ctx)
+	}
 }
 
 // notYet tells the answers of a cluster that is still coming up from refusals.

@@ -48,7 +48,7 @@ func Ensure(ctx context.Context, js jetstream.JetStream, opts Options) error {
 		if want.Name == heartbeatsStream {
 			try = func(ctx context.Context) error { return ensureHeartbeats(ctx, js, want, opts) }
 		}
-		if err := persist(ctx, opts.Logger.With("component", "provision", "stream", want.Name), try); err != nil {
+		if err := Persist(ctx, opts.Logger.With("component", "provision", "stream", want.Name), bounded(try)); err != nil {
 			return fmt.Errorf("provision %s: %w", want.Name, err)
 		}
 	}

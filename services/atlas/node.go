@@ -130,7 +130,7 @@ func (n *Node) start(ctx context.Context) error {
 		return err
 	}
 	n.loops.Go(func() { n.store.writer.run(running) })
-	if err := n.store.ensureOwn(ctx); err != nil {
+	if err := provision.Persist(ctx, n.log, n.store.ensureOwn); err != nil {
 		return err
 	}
 	// Listening begins before the replay, so nothing falls between the two.
@@ -139,7 +139,8 @@ func (n *Node) start(ctx context.Context) error {
 		return err
 	}
 	n.closer = append(n.closer, func() { _ = sub.Unsubscribe() })
-	s, err := n.load(ctx)
+	var s *state
+	err = provision.Persist(ctx, n.log, func(ctx context.Context) (err error) { s, err = n.load(ctx); return err })
 	if err != nil {
 		return err
 	}

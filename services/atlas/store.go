@@ -90,6 +90,9 @@ type storedMessage struct {
 // replica would answer a direct read, and one that lags would have a decision
 // taken anew on what has just been refused.
 func lastMessage(ctx context.Context, nc *nats.Conn, stream, subject string) (storedMessage, error) {
+	// A leader that dies with the question does not answer it.
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
 	question, _ := json.Marshal(map[string]string{"last_by_subj": subject})
 	m, err := askLeader(ctx, nc, "$JS.API.STREAM.MSG.GET."+stream, question)
 	if err != nil {
