@@ -73,6 +73,7 @@ func threeNodes(t *testing.T) []embedded.Options {
 }
 
 func TestThreeNodesKeepOneRegistry(t *testing.T) {
+	t.Parallel()
 	options := threeNodes(t)
 	nodes := startNodes(t, options)
 	js, err := jetstream.New(asAtlas(t, nodes[0]))
@@ -139,6 +140,7 @@ func get(ctx context.Context, js jetstream.JetStream) (string, error) {
 }
 
 func TestASingleNodeOfThreeSaysWhatItWaitsFor(t *testing.T) {
+	t.Parallel()
 	var log lines
 	opts := threeNodes(t)[0]
 	opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
@@ -158,6 +160,7 @@ func TestASingleNodeOfThreeSaysWhatItWaitsFor(t *testing.T) {
 }
 
 func TestANodeWithAnotherPasswordStaysOutside(t *testing.T) {
+	t.Parallel()
 	var log lines
 	options := threeNodes(t)
 	stop(t, startNodes(t, options)[2])
@@ -222,6 +225,7 @@ func TestClusterOptionsSayWhatIsWrong(t *testing.T) {
 
 // The server would clear away the streams that it knows nothing of.
 func TestDataOfAnotherKindIsRefused(t *testing.T) {
+	t.Parallel()
 	options := threeNodes(t)
 	single := start(t, embedded.Options{DataDir: options[0].DataDir})
 	provisioned(t, single)

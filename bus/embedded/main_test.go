@@ -18,7 +18,13 @@ import (
 // How long something may take that should take milliseconds.
 const patience = 10 * time.Second
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// sourcing is the server's: stopped while a stream looks for the one it takes
+// from, it leaves the search behind.
+const sourcing = "github.com/nats-io/nats-server/v2/server.(*stream).trySetupSourceConsumer.func3"
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(sourcing))
+}
 
 var quiet = slog.New(slog.DiscardHandler)
 
