@@ -187,7 +187,6 @@ func TestThreeNodesAreOneRegistry(t *testing.T) {
 func (c *cluster) startIdentity(t *testing.T, id string) {
 	t.Helper()
 	start(t, id, c.member(id), fairlead, "example", "identity")
-	c.HTTP = c.nodes[0].HTTP
 }
 
 func (c *cluster) aSingleOneWaits(t *testing.T) {

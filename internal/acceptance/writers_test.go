@@ -113,8 +113,11 @@ func (w *writers) awaitAll(t *testing.T) {
 func (w *writers) gaps(since time.Time) (total, worst time.Duration) {
 	var all []time.Time
 	for _, one := range w.all {
-		worst = max(worst, longestGap(since, one.at))
-		all = append(all, one.at...)
+		one.mu.Lock()
+		at := slices.Clone(one.at)
+		one.mu.Unlock()
+		worst = max(worst, longestGap(since, at))
+		all = append(all, at...)
 	}
 	return longestGap(since, all), worst
 }
