@@ -109,8 +109,11 @@ func (f *feed) aborted(now time.Time) {
 	f.demand(now, massSpread)
 }
 
-// lost takes note that messages may have been missed.
+// lost takes note that messages may have been missed. After a long outage the
+// registry may still be a moment behind the bus: what failed before is no
+// reason to wait long now.
 func (f *feed) lost(now time.Time) {
+	f.failures = min(f.failures, 1)
 	if f.asking {
 		f.again = true
 		return

@@ -362,3 +362,48 @@ func TestCloseLeavesTheTableReadable(t *testing.T) {
 		}
 	})
 }
+
+// TestAnHourWithoutTheControlPlaneChangesNoRouting has a table that was live,
+// and a service that is called for the first time while nobody answers.
+func TestAnHourWithoutTheControlPlaneChangesNoRouting(t *testing.T) {
+	wholeRealm(t, func(f *fixture) {
+		f.register("identity", "a", "b")
+		f.disable("identity", "b")
+		f.start()
+		before, changed := f.table.Table()
+		f.reg.GoAway()
+		pass(time.Hour)
+		select {
+		case <-changed:
+			t.Error("the table changed")
+		default:
+		}
+		after, _ := f.table.Table()
+		if after.Hash() != before.Hash() || after.Source != registry.Live || f.table.Age() < time.Hour {
+			t.Errorf("after an hour: %s, source %s, age %s", text(after), after.Source, f.table.Age())
+		}
+		f.reg.ComeBack()
+		pass(time.Second)
+		f.equal()
+		if age := f.table.Age(); age > time.Second {
+			t.Errorf("age %s after it came back", age)
+		}
+	})
+}
+
+// TestAfterALongOutageItIsAskedOften has a bus that is back before the
+// registry is: what failed for an hour must not make it wait long now.
+func TestAfterALongOutageItIsAskedOften(t *testing.T) {
+	wholeRealm(t, func(f *fixture) {
+		f.register("identity", "a")
+		f.start()
+		f.reg.GoAway()
+		pass(time.Hour)
+		f.table.inbox.put(message{feed: f.table.own.feeds[""], update: registry.Update{Lost: true}})
+		before := f.source.count()
+		pass(time.Second)
+		if asked := f.source.count() - before; asked < 3 {
+			t.Errorf("asked %d times in the first second", asked)
+		}
+	})
+}

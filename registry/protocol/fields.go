@@ -52,6 +52,15 @@ func (f *fields) next() (field, bool) {
 
 // number reads one of up to ten bytes, as [binary.Uvarint] does.
 func (f *fields) number() uint64 {
+	if f.rest != "" && f.rest[0] < 0x80 { // nearly all tags and lengths
+		n := f.rest[0]
+		f.rest = f.rest[1:]
+		return uint64(n)
+	}
+	return f.longNumber()
+}
+
+func (f *fields) longNumber() uint64 {
 	var n uint64
 	for i := range min(len(f.rest), binary.MaxVarintLen64) {
 		c := f.rest[i]
