@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"fairlead.dev/bus"
 	"fairlead.dev/registry"
 )
 
@@ -201,6 +202,17 @@ func (d Directory) Path(name string) string { return filepath.Join(d.path, name)
 // ControlPlane returns the path of the credentials of [Atlas], [Bridge] or
 // [Sys].
 func (d Directory) ControlPlane(r Role) string { return d.Path(string(r) + ".json") }
+
+// SeedFile returns the path of the seed of [Atlas] alone, which is how other
+// tools take it, and makes the file from the credentials if it is missing.
+func (d Directory) SeedFile() (string, error) {
+	path := d.Path(string(Atlas) + ".nk")
+	credentials, err := bus.ReadCredentials(d.ControlPlane(Atlas))
+	if err != nil {
+		return "", err
+	}
+	return path, replace(path, []byte(credentials.Seed+"\n"), 0o600)
+}
 
 // Users reads all users.
 func (d Directory) Users() (Users, error) {

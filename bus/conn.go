@@ -18,6 +18,10 @@ import (
 // connection, or nobody listening. Worth trying again later.
 var ErrUnavailable = errors.New("bus unavailable")
 
+// ErrForbidden says that this user may not send what it tried to send. Trying
+// again does not help.
+var ErrForbidden = errors.New("not permitted")
+
 // ErrNobodyListens says that the addresses were reached, and nobody listens
 // there. Such errors wrap [ErrUnavailable] too.
 var ErrNobodyListens = nats.ErrNoServers
@@ -33,6 +37,7 @@ type Conn struct {
 
 	connected    listeners[struct{}]
 	disconnected listeners[error]
+	forbidden    listeners[error]
 	slow         slowConsumers
 
 	// lost is for the handlers alone, which never run at the same time.
@@ -117,6 +122,9 @@ func (c *Conn) onDisconnected(err error) {
 func (c *Conn) onError(sub *nats.Subscription, err error) {
 	if errors.Is(err, nats.ErrSlowConsumer) && sub != nil && c.slow.tell(sub) {
 		return
+	}
+	if sub == nil && errors.Is(err, nats.ErrPermissionViolation) {
+		c.forbidden.tell(err)
 	}
 	if sub != nil {
 		c.log.Warn("bus error", "subject", sub.Subject, "error", err)

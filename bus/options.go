@@ -159,6 +159,13 @@ func (o Options) natsOptions() []nats.Option {
 	return opts
 }
 
+// TLSConfig is how the options verify servers, of HTTP too; nil leaves it to
+// the system. Files are read each time.
+func (o Options) TLSConfig() (*tls.Config, error) {
+	o, err := o.withFiles()
+	return o.TLS, err
+}
+
 func (o Options) loginOptions() []nats.Option {
 	var opts []nats.Option
 	if o.User != "" {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -58,11 +59,30 @@ func (c *Conn) Request(ctx context.Context, msg *nats.Msg) (*nats.Msg, error) {
 		ctx, cancel = context.WithTimeout(ctx, publishTimeout)
 		defer cancel()
 	}
+	ctx, end := c.WhilePermitted(ctx, msg.Subject)
+	defer end()
 	reply, err := c.nc.RequestMsgWithContext(ctx, msg)
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, ErrForbidden) {
+		return nil, cause
+	}
 	if isUnavailable(err) {
 		return nil, unavailable(err)
 	}
 	return reply, err
+}
+
+// WhilePermitted returns a context that ends, with a cause that wraps
+// [ErrForbidden], as soon as the server says that this user may not publish on
+// a subject. The server says so to the connection and not in answer to the
+// message, so all who publish there are told. Call end when done.
+func (c *Conn) WhilePermitted(ctx context.Context, subject string) (_ context.Context, end func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	remove := c.forbidden.add(func(err error) {
+		if strings.HasSuffix(err.Error(), fmt.Sprintf("Publish to %q", subject)) {
+			cancel(fmt.Errorf("%w: these credentials may not publish on %s", ErrForbidden, subject))
+		}
+	})
+	return ctx, func() { remove(); cancel(nil) }
 }
 
 func isUnavailable(err error) bool {

@@ -68,7 +68,7 @@ type report struct {
 
 func (s *settings) examine(ctx context.Context, f doctorFlags) error {
 	checks := append(s.examineBus(ctx, f.timeout),
-		examineBridge(ctx, f.timeout, f.httpAddr), examineSidecar(ctx, f.timeout, f.sidecarAddr))
+		s.examineBridge(ctx, f.timeout, f.httpAddr), examineSidecar(ctx, f.timeout, f.sidecarAddr))
 	r := report{Realm: s.realm, Status: worst(checks), Checks: checks}
 	if err := s.printReport(r); err != nil {
 		return err
@@ -87,7 +87,7 @@ func (s *settings) examineBus(ctx context.Context, timeout *span) []diagnosis {
 	if err != nil {
 		return []diagnosis{{"bus", isFail, err.Error(), "start `fairlead up`, or name the right bus by --nats-url"}}
 	}
-	checks := append([]diagnosis{examineConnection(session)}, examineRegistry(ctx, session)...)
+	checks := append([]diagnosis{examineConnection(session), examineProtection(session)}, examineRegistry(ctx, session)...)
 	if err := closeSession(session); err != nil {
 		checks = append(checks, diagnosis{"bus", isWarn, err.Error(), "the bus may be overloaded"})
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -217,8 +218,12 @@ func judgeTable(snap registry.Snapshot, digest registry.Digest) (d diagnosis, su
 	return d, true
 }
 
-func examineBridge(ctx context.Context, timeout *span, address string) diagnosis {
-	resp, body, err := get(ctx, timeout, "http://"+address+"/health")
+func (s *settings) examineBridge(ctx context.Context, timeout *span, address string) diagnosis {
+	trust, err := s.trust().TLSConfig()
+	if err != nil {
+		return diagnosis{"bridge", isFail, err.Error(), "--credentials and --ca name whom to trust"}
+	}
+	resp, body, err := get(ctx, timeout, s.bridgeScheme()+address+"/health", trust)
 	if err != nil {
 		return unreachable("bridge", address, err, "--http-addr names another address")
 	}
@@ -239,7 +244,7 @@ func examineBridge(ctx context.Context, timeout *span, address string) diagnosis
 // examineSidecar asks for nothing in particular: a sidecar that answers which
 // ways there are to name a service is well.
 func examineSidecar(ctx context.Context, timeout *span, address string) diagnosis {
-	resp, _, err := get(ctx, timeout, "http://"+address+"/")
+	resp, _, err := get(ctx, timeout, "http://"+address+"/", nil)
 	if err != nil {
 		return unreachable("sidecar", address, err, "--sidecar-addr names another address")
 	}
@@ -258,14 +263,14 @@ func unreachable(check, address string, err error, hint string) diagnosis {
 }
 
 // get asks directly, whatever proxy the environment names.
-func get(ctx context.Context, timeout *span, url string) (*http.Response, []byte, error) {
+func get(ctx context.Context, timeout *span, url string, trust *tls.Config) (*http.Response, []byte, error) {
 	ctx, cancel := timeout.bound(ctx)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: trust}}
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, nil, err

@@ -71,7 +71,7 @@ func (s *settings) explain(ctx context.Context, session *connect.Session, key re
 
 // explainBySidecar prints what the sidecar of this host says of its own table.
 func (s *settings) explainBySidecar(ctx context.Context, timeout *span, address string, key registry.ServiceKey) error {
-	resp, body, err := get(ctx, timeout, fmt.Sprintf("http://%s/v1/realms/%s/services/%s/explain", address, key.Realm, key.Service))
+	resp, body, err := get(ctx, timeout, fmt.Sprintf("http://%s/v1/realms/%s/services/%s/explain", address, key.Realm, key.Service), nil)
 	if err != nil {
 		return fmt.Errorf("%w: no sidecar answers: %w (--sidecar-addr names another address)", registry.ErrUnavailable, err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fairlead.dev/access"
 	"fairlead.dev/bus"
 	"fairlead.dev/bus/embedded"
 )
@@ -27,35 +28,37 @@ type natsContext struct {
 	URL         string `json:"url"`
 	User        string `json:"user"`
 	Password    string `json:"password"`
+	NKey        string `json:"nkey,omitempty"` // path of a seed
+	CA          string `json:"ca,omitempty"`   // path of a certificate
 }
 
 // newNATSContextCommand lets the nats tool see the registry's buckets.
 func newNATSContextCommand(set *settings) *cobra.Command {
-	var data string
+	var data, security string
 	var save bool
 	c := &cobra.Command{
 		Use:   "nats-context",
 		Short: "Print or save what the nats tool needs to look into the registry",
 		Long: `Print what the nats tool needs to log in to the account of the control plane,
 where the registry's buckets and streams are: with the password, so mind who
-looks. --save makes it the tool's context "fairlead".`,
+looks. --save makes it the tool's context "fairlead".
+
+Beyond loopback --security names the directory of keys; the tool gets the
+control plane's key from a file there.`,
 		Example: `  fairlead nats-context --save
   nats --context fairlead kv watch atlas`,
-		RunE: func(*cobra.Command, []string) error { return set.natsContext(data, save) },
+		RunE: func(*cobra.Command, []string) error { return set.natsContext(data, security, save) },
 	}
 	c.Flags().StringVar(&data, "data", stateDir(), "data directory of the server whose credentials to use")
+	c.Flags().StringVar(&security, "security", "", "directory of keys, for a server beyond loopback")
 	c.Flags().BoolVar(&save, "save", false, "save it as the tool's context "+contextName)
 	return c
 }
 
-func (s *settings) natsContext(data string, save bool) error {
-	login, err := readLogin(data)
+func (s *settings) natsContext(data, security string, save bool) error {
+	context, err := s.loginContext(data, security)
 	if err != nil {
 		return err
-	}
-	context := natsContext{
-		Description: "Fairlead, account ATLAS", URL: cmp.Or(s.natsURL, bus.DefaultURL),
-		User: login.User, Password: login.Password,
 	}
 	if !save {
 		return s.printJSON(context)
@@ -66,6 +69,30 @@ func (s *settings) natsContext(data string, save bool) error {
 	}
 	_, err = fmt.Fprintf(s.out, "saved %s; try: nats --context %s kv ls\n", file, contextName)
 	return err
+}
+
+func (s *settings) loginContext(data, security string) (natsContext, error) {
+	context := natsContext{Description: "Fairlead, account ATLAS", URL: cmp.Or(s.natsURL, bus.DefaultURL)}
+	if security == "" {
+		login, err := readLogin(data)
+		context.User, context.Password = login.User, login.Password
+		return context, err
+	}
+	keys, err := openKeys(security)
+	if err != nil {
+		return context, err
+	}
+	context.NKey, err = keys.SeedFile()
+	if err != nil {
+		return context, err
+	}
+	context.NKey, err = filepath.Abs(context.NKey)
+	if err != nil {
+		return context, err
+	}
+	context.CA = filepath.Join(filepath.Dir(context.NKey), access.CACert)
+	context.URL = cmp.Or(s.natsURL, "tls://127.0.0.1:4222")
+	return context, nil
 }
 
 func readLogin(data string) (embedded.UserPassword, error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
+	"fairlead.dev/bus"
 	"fairlead.dev/registry"
 	"fairlead.dev/registry/protocol"
 )
@@ -27,7 +28,7 @@ func (c *Client) request(ctx context.Context, subject string, body, reply any) e
 	defer cancel()
 	ctx, release := c.whileConnected(ctx)
 	defer release()
-	msg, err := c.conn.NATS().RequestWithContext(ctx, subject, data)
+	msg, err := c.conn.Request(ctx, &nats.Msg{Subject: subject, Data: data})
 	if err != nil {
 		return unavailable(cmp.Or(lossOf(ctx), err))
 	}
@@ -71,7 +72,7 @@ func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 // that gave up learns just that.
 func unavailable(err error) error {
 	switch {
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, bus.ErrForbidden):
 		return err
 	case errors.Is(err, nats.ErrNoResponders):
 		return fmt.Errorf("%w: nobody answers on the bus", registry.ErrUnavailable)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"fairlead.dev/bus"
 	"fairlead.dev/registry"
 	"fairlead.dev/registry/protocol"
 )
@@ -60,6 +61,8 @@ func (c *Client) gather(ctx context.Context, subject string, joined *protocol.Jo
 		return unavailable(err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
+	ctx, end := c.conn.WhilePermitted(ctx, subject)
+	defer end()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer c.conn.OnDisconnect(func(error) { cancel(nats.ErrDisconnected) })()
@@ -68,6 +71,9 @@ func (c *Client) gather(ctx context.Context, subject string, joined *protocol.Jo
 		return unavailable(err)
 	}
 	err = collect(ctx, sub, joined)
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, bus.ErrForbidden) {
+		return cause
+	}
 	if cause := context.Cause(ctx); errors.Is(err, context.Canceled) && errors.Is(cause, nats.ErrDisconnected) {
 		return unavailable(cause)
 	}
