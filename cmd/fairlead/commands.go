@@ -13,6 +13,7 @@ func commands(set *settings) []*cobra.Command {
 		newServiceCommand(set),
 		newInstancesCommand(set),
 		newExplainCommand(set),
+		newSettingsCommand(set),
 		newWatchCommand(set),
 		newCallCommand(set),
 		newEnableCommand(set),

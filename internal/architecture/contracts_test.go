@@ -28,6 +28,9 @@ func TestAsyncAPIHasEverySubject(t *testing.T) {
 		protocol.Routes(service), protocol.Status("{realm}"),
 		protocol.ServiceSubject(protocol.Meta, registry.ServiceKey(service)),
 		protocol.ServiceSubject(protocol.Explain, registry.ServiceKey(service)),
+		protocol.ServiceSubject(protocol.ReadSettings, registry.ServiceKey(service)),
+		protocol.ConfigureSubject(registry.ServiceKey(service), "{name}"),
+		strings.TrimSuffix(protocol.SettingChanges(registry.ServiceKey(service)), "*") + "{name}",
 		bus.EventPrefix + ".{realm}.{service}.{type}",
 		bus.FeedPrefix + ".{realm}.{service}.{type}",
 	}

@@ -91,6 +91,12 @@ type MetaRequest struct {
 	Expect *registry.Revision `json:"expect,omitempty"`
 }
 
+// ConfigureRequest sets one of a service's settings; null takes it away. One
+// of the two must be said.
+type ConfigureRequest struct {
+	Value *string `json:"value"`
+}
+
 // RevisionReply answers everything that has no more to say than when it took
 // effect.
 type RevisionReply struct {

@@ -37,7 +37,20 @@ const (
 const (
 	Meta    = "meta"
 	Explain = "explain"
+	// ReadSettings asks for a service's settings, Configure sets one of them:
+	// its subject ends in the setting's name.
+	ReadSettings = "settings"
+	Configure    = "configure"
 )
+
+// SettingChanges returns the subject on which the changes of a service's
+// settings come, from the bucket itself: the last token is the name.
+func SettingChanges(k registry.ServiceKey) string { return prefix + "setting." + k.Dotted() + ".*" }
+
+// ConfigureSubject returns the subject that sets one of a service's settings.
+func ConfigureSubject(k registry.ServiceKey, name string) string {
+	return ServiceSubject(Configure, k) + "." + name
+}
 
 const prefix = "atlas.v1."
 

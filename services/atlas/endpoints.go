@@ -76,6 +76,7 @@ func (n *Node) handlers() map[string]handler {
 		protocol.Weight:     n.handleWeight,
 		protocol.Drain:      n.handleDrain,
 		protocol.Meta:       n.handleMeta,
+		protocol.Configure:  n.handleConfigure,
 	}
 }
 
@@ -138,6 +139,9 @@ func keyOf(verb, subject string) (registry.Key, error) {
 		return registry.Key{Realm: k.Realm, Service: k.Service}, err
 	}
 	k, ok := protocol.KeyOf(subject)
+	if ok && verb == protocol.Configure { // the name is checked with the value
+		return k, k.ServiceKey().Validate()
+	}
 	if !ok {
 		return registry.Key{}, &registry.FieldError{Field: "subject", Problem: "must end in REALM.SERVICE.INSTANCE"}
 	}

@@ -57,6 +57,15 @@ func (n *Node) serveReads(ctx context.Context, service micro.Service) error {
 	if err := service.AddEndpoint(protocol.Explain, explain, micro.WithEndpointSubject(protocol.Pattern(protocol.Explain))); err != nil {
 		return fmt.Errorf("serve explain: %w", err)
 	}
+	settings := read(func(m micro.Request) {
+		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+		defer cancel()
+		all, err := n.settings(ctx, m)
+		n.respond(m, all, err)
+	})
+	if err := service.AddEndpoint(protocol.ReadSettings, settings, micro.WithEndpointSubject(protocol.Pattern(protocol.ReadSettings))); err != nil {
+		return fmt.Errorf("serve settings: %w", err)
+	}
 	return nil
 }
 
