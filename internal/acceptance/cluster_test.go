@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -45,6 +46,8 @@ type node struct {
 	env  []string
 	args []string
 	file string // its ready file
+	// command is fairlead, or what runs it elsewhere.
+	command []string
 }
 
 func newCluster(t *testing.T) *cluster {
@@ -74,7 +77,12 @@ func (c *cluster) urls(nodes []*node) string {
 
 func (n *node) launch(t *testing.T) {
 	t.Helper()
-	n.up, n.file = startPart(t, n.name, n.env, n.args...)
+	command := n.command
+	if command == nil {
+		command = []string{fairlead}
+	}
+	n.file = filepath.Join(t.TempDir(), "ready.json")
+	n.up = start(t, n.name, n.env, slices.Concat(command, n.args, []string{"--ready-file", n.file})...)
 }
 
 func (n *node) awaitReady(t *testing.T) {

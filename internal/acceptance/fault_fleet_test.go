@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -31,24 +30,33 @@ const (
 // that must never lose a living one, and clients whose every call is on
 // record.
 type fleet struct {
-	url    string // of the bus, for programs
-	truth  *truth
-	living []string // ids of identity
-	tables []*watched
-	work   *workload
-	also   []*connect.Session // tables that came later
+	url   string // of the bus, for programs
+	host  string // where this process is reached
+	truth *truth
+	// instanceLogin and operatorLogin are files of credentials, where they
+	// are needed.
+	instanceLogin, operatorLogin string
+	living                       []string // ids of identity
+	tables                       []*watched
+	work                         *workload
+	also                         []*connect.Session // tables that came later
 }
 
 // newFleet starts one around a control plane that serves already.
 func newFleet(t *testing.T, url string, truth *truth, living ...string) *fleet {
 	t.Helper()
-	f := &fleet{url: url, truth: truth, living: living}
+	f := &fleet{url: url, host: "127.0.0.1", truth: truth, living: living}
+	f.begin(t)
+	return f
+}
+
+func (f *fleet) begin(t *testing.T) {
+	t.Helper()
 	for range tablesOfAFleet {
-		f.tables = append(f.tables, watch(t, f.open(t), living))
+		f.tables = append(f.tables, watch(t, f.open(t), f.living))
 	}
 	f.settles(t)
 	f.work = startWorkload(t, f)
-	return f
 }
 
 // fleetOf starts one around a single `fairlead up`.
@@ -61,17 +69,10 @@ func fleetOf(t *testing.T, r *realm) *fleet {
 	return newFleet(t, r.NATS, newTruth(t, r.tool(t)), living...)
 }
 
-// open opens a session in the test's own process.
+// open opens a table in the test's own process.
 func (f *fleet) open(t *testing.T) *connect.Session {
 	t.Helper()
-	session, err := connect.Open(t.Context(), connect.Options{
-		Realm: "local", NATSURL: f.url, WholeRealm: true, Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = session.Close(context.Background()) })
-	return session
+	return f.session(t, f.operatorLogin, true)
 }
 
 // settles waits until every table equals the truth and nobody living is

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"net"
 	"strings"
@@ -14,9 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"fairlead.dev/connect"
 	"fairlead.dev/internal/history"
 	"fairlead.dev/registry"
+	"fairlead.dev/registry/atlasclient"
 )
 
 const (
@@ -80,7 +79,8 @@ func workKey(n int) registry.Key {
 type contender struct {
 	work     *workload
 	client   int
-	atlas    registry.Atlas
+	atlas    *atlasclient.Client
+	operator registry.Atlas
 	at       registry.Registration
 	held     map[registry.Key]registry.Life
 	lives    int
@@ -90,18 +90,14 @@ type contender struct {
 
 func newContender(t *testing.T, w *workload, n int) *contender {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", net.JoinHostPort(w.fleet.host, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
-	session, err := connect.Open(t.Context(), connect.Options{Realm: "local", NATSURL: w.fleet.url, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = session.Close(context.Background()) })
-	at := registry.Registration{Host: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port}.WithDefaults()
-	return &contender{work: w, client: n, atlas: session.Atlas(), at: at, held: map[registry.Key]registry.Life{}}
+	instances, operators := w.fleet.session(t, w.fleet.instanceLogin, false), w.fleet.session(t, w.fleet.operatorLogin, false)
+	at := registry.Registration{Host: w.fleet.host, Port: listener.Addr().(*net.TCPAddr).Port}.WithDefaults()
+	return &contender{work: w, client: n, atlas: instances.Atlas(), operator: operators.Atlas(), at: at, held: map[registry.Key]registry.Life{}}
 }
 
 func (c *contender) run(ctx context.Context) {
@@ -144,7 +140,7 @@ func (c *contender) beat() {
 	}
 	c.lastBeat = time.Now()
 	for k, life := range c.held {
-		_ = c.atlas.(registry.Beater).Beat(k, registry.Heartbeat{Incarnation: life.Incarnation, Token: life.Token, Status: registry.Passing})
+		_ = c.atlas.Beat(k, registry.Heartbeat{Incarnation: life.Incarnation, Token: life.Token, Status: registry.Passing})
 	}
 }
 
@@ -187,7 +183,7 @@ func (c *contender) deregister(k registry.Key, life registry.Life) {
 func (c *contender) setFlag(k registry.Key, enabled bool) {
 	flag := registry.Flag{Enabled: enabled, Owner: fmt.Sprintf("client%d", c.client)}
 	c.do(history.Call{Kind: history.SetFlag, Enabled: enabled}, k, func(ctx context.Context) history.Answer {
-		revision, err := c.atlas.SetFlag(ctx, k, &flag)
+		revision, err := c.operator.SetFlag(ctx, k, &flag)
 		return c.acknowledged(err, revision)
 	})
 }
