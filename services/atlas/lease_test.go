@@ -110,3 +110,18 @@ func TestConnectionsFollowTheirInstances(t *testing.T) {
 		t.Errorf("left over: %+v", c)
 	}
 }
+
+func TestWhoKeepsAnId(t *testing.T) {
+	for found, want := range map[outcome]struct{ held, over bool }{
+		itself:    {true, true},
+		anonymous: {true, false},
+		unwell:    {true, false},
+		another:   {},
+		refused:   {},
+		silent:    {},
+	} {
+		if keeps(true, found) != want.held || keeps(false, found) != want.over {
+			t.Errorf("%v: keeps it %t within the lease and %t after, want %v", found, keeps(true, found), keeps(false, found), want)
+		}
+	}
+}

@@ -115,20 +115,32 @@ func newRecord(req protocol.RegisterRequest, l registry.Lease, who requester, no
 	return r
 }
 
-// mayTake refuses a second program under the id of one that lives: another
-// endpoint, while the old one's lease holds and it answers. Who knows the
-// lease's token may move: incarnations are public, tokens are not.
+// mayTake refuses a second program under the id of one that lives, at another
+// endpoint. Who knows the lease's token may move: incarnations are public,
+// tokens are not.
 func (n *Node) mayTake(ctx context.Context, k registry.Key, st standing, r registry.Registration, life registry.Life) error {
 	old := st.record
-	if old == nil || old.SameEndpoint(r) || !st.held || old.speaksFor(k, life.Incarnation, life.Token) == nil {
+	if old == nil || old.SameEndpoint(r) || old.speaksFor(k, life.Incarnation, life.Token) == nil {
 		return nil
 	}
-	found, _ := n.registering.probe(ctx, k, old)
-	if found == refused || found == another || found == silent {
+	if found, _ := n.registering.probe(ctx, k, old); !keeps(st.held, found) {
 		return nil
 	}
 	return fmt.Errorf("%w: %s is held by %s, which answers; %s was not registered",
 		registry.ErrConflict, k, old.Endpoint(), r.Endpoint())
+}
+
+// keeps tells whether an instance keeps its id from another, by whether its
+// lease holds and by what a probe of it found. One that says who it is lives,
+// even if this node has not heard of it for longer than a lease.
+func keeps(held bool, found outcome) bool {
+	switch found {
+	case itself:
+		return true
+	case anonymous, unwell:
+		return held
+	}
+	return false
 }
 
 // heartbeat keeps a lease. A changed status is written before the answer, so
