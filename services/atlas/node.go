@@ -73,6 +73,7 @@ type Node struct {
 	registering *prober
 	events      *eventLog
 	packed      snapshotCache
+	doubt       doubt
 	meters      meters
 	// began is the zero of this node's own clock, see moment.
 	began   time.Time
