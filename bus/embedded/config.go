@@ -69,6 +69,9 @@ func serverOptions(opts Options, creds Credentials) (*server.Options, error) {
 	so.MaxPayload = opts.MaxPayload
 	so.ClientAdvertise = opts.Advertise
 	so.NoSigs = true
+	// Each instance's heartbeats have a subject of their own. Of many, every one
+	// would miss the cache, and take its lock for all others.
+	so.NoSublistCache = true
 	if opts.Cluster == nil {
 		return so, nil
 	}

@@ -2,7 +2,6 @@ package atlas
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -89,29 +88,32 @@ func (n *Node) renew(subject string, data []byte, who requester) bool {
 	if l == nil {
 		return false
 	}
-	var m protocol.HeartbeatMessage
-	if json.Unmarshal(data, &m) != nil {
+	m, ok := scanBeat(data)
+	if !ok {
 		return false
 	}
 	r := l.record.Load()
-	if r.Atlas.Incarnation != m.Incarnation || !r.knows(m.Token) {
+	if string(m.incarnation) != r.Atlas.Incarnation || !r.knows(m.token) {
 		return false
 	}
 	// Whoever knows the token lives, whatever else there is to say.
-	n.heard(l, m, n.momentNow())
-	return r.says(m.Status) && (who.client == 0 || r.Atlas.Via != "" || l.speaksThrough(who.connection()))
+	n.heard(l, m.inFlight, m.load, n.momentNow())
+	return r.says(m.status) && (who.client == 0 || r.Atlas.Via != "" || l.speaksThrough(who.connection()))
 }
 
 // heard notes a heartbeat that proved to be of the lease's life.
-func (n *Node) heard(l *lease, m protocol.HeartbeatMessage, now moment) {
+func (n *Node) heard(l *lease, inFlight int, load float64, now moment) {
 	l.heard.Store(int64(now))
-	l.noteLoad(m.InFlight, m.Load)
+	l.noteLoad(inFlight, load)
 	n.samples.add(l)
 }
 
 // says tells whether a reported status is what the record has already.
-func (r *record) says(status registry.Status) bool {
-	return !r.Atlas.Suspect && (status == r.Atlas.Status || status == "" && r.Atlas.Status == registry.Passing)
+func (r *record) says(status []byte) bool {
+	if r.Atlas.Suspect {
+		return false
+	}
+	return string(status) == string(r.Atlas.Status) || len(status) == 0 && r.Atlas.Status == registry.Passing
 }
 
 func (n *Node) handleHeartbeat(ctx context.Context, r request) (any, error) {

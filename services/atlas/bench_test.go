@@ -2,6 +2,7 @@ package atlas
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -9,6 +10,7 @@ import (
 
 	"fairlead.dev/registry"
 	"fairlead.dev/registry/atlasclient"
+	"fairlead.dev/registry/protocol"
 )
 
 // BenchmarkRegister tells durable registrations a second, by many registrars
@@ -101,4 +103,30 @@ func registerMany(b *testing.B, client *atlasclient.Client, count, registrars in
 		})
 	}
 	all.Wait()
+}
+
+// BenchmarkRenew is the short way of a heartbeat, among 100,000 leases.
+func BenchmarkRenew(b *testing.B) {
+	const leases = 100_000
+	n := &Node{leases: newLeaseIndex()}
+	subjects, bodies := make([]string, leases), make([][]byte, leases)
+	for i := range leases {
+		k := registry.Key{Realm: "local", Service: fmt.Sprintf("service-%d", i%500), Instance: fmt.Sprintf("host-%d", i)}
+		life := registry.Life{}.WithDefaults()
+		l := &lease{key: k}
+		l.record.Store(&record{Atlas: atlasPart{Status: registry.Passing, Incarnation: life.Incarnation, TokenHash: hashToken(life.Token)}})
+		n.leases.put(l)
+		subjects[i] = protocol.Subject(protocol.Beat, k)
+		bodies[i], _ = json.Marshal(protocol.HeartbeatMessage{
+			Incarnation: life.Incarnation, Token: life.Token, Status: registry.Passing, InFlight: 3, Load: 0.25,
+		})
+	}
+	i := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		if !n.renew(subjects[i%leases], bodies[i%leases], requester{}) {
+			b.Fatal("not renewed")
+		}
+		i += 7919
+	}
 }

@@ -191,7 +191,7 @@ func (s *state) beat(k registry.Key, m protocol.HeartbeatMessage, who requester,
 	if l == nil {
 		return nil, fmt.Errorf("%s: %w", k, registry.ErrUnknown)
 	}
-	s.node.heard(l, m, now)
+	s.node.heard(l, m.InFlight, m.Load, now)
 	if slot.record.Atlas.Via == "" && who.client != 0 {
 		s.attach(l, who.connection())
 	}
@@ -210,7 +210,7 @@ func (r *record) speaksFor(k registry.Key, incarnation, token string) error {
 	if r.Atlas.Incarnation != incarnation {
 		return fmt.Errorf("%s: %w: incarnation %q is registered, not %q", k, registry.ErrStale, r.Atlas.Incarnation, incarnation)
 	}
-	if !r.knows(token) {
+	if !r.knows([]byte(token)) {
 		return fmt.Errorf("%s: %w: the token is not the lease's", k, registry.ErrStale)
 	}
 	return nil
