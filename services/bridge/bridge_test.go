@@ -308,6 +308,9 @@ func TestExplain(t *testing.T) {
 	if x := explain(); x.In != 1 || x.Source != registry.Live || !x.Facts || x.Instances[0].View.Port != 5000 {
 		t.Errorf("in: %+v", x)
 	}
+	table := g.stream("local", "")
+	table.until(t, "a table with the instance", func(e event) bool { return strings.Contains(e.data, `"enabled":true`) })
+	table.close()
 	g.reg.GoAway()
 	if x := explain(); x.In != 1 || x.Facts {
 		t.Errorf("with the registry away: %+v", x)
