@@ -2,6 +2,7 @@ package rows
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,8 +16,9 @@ import (
 const (
 	tableServices = 100
 	crowd         = 64
-	// tableLease has to outlast the pauses of whoever keeps the instances.
+	// tableLease has to outlast the rests of whoever keeps the instances.
 	tableLease = 40 * time.Second
+	loadPace   = 200 * time.Millisecond
 )
 
 func lower(bound float64) verdict.Target { return verdict.Target{Better: verdict.Lower, Bound: bound} }
@@ -88,33 +90,35 @@ func fillRealm(ctx context.Context, b *lab.Bench, n, clients int) (f filledRealm
 	return f, rest(ctx, settleFor)
 }
 
-// load returns the median of several loads, in milliseconds. Whoever keeps the
-// instances rests meanwhile: its heartbeats would cost the same two cores.
+// load returns the median of several loads, in milliseconds.
 func (f filledRealm) load(ctx context.Context, times, clients int) (float64, error) {
 	var took []float64
 	for range times {
 		one, err := f.loadOnce(ctx, clients)
 		if err != nil {
-			return 0, err
+			return 0, fmt.Errorf("%d clients: %w", clients, err)
 		}
 		took = append(took, milliseconds(one))
-		if err := rest(ctx, 200*time.Millisecond); err != nil {
+		if err := rest(ctx, loadPace); err != nil {
 			return 0, err
 		}
 	}
 	return stat.Median(took), nil
 }
 
-func (f filledRealm) loadOnce(ctx context.Context, clients int) (time.Duration, error) {
-	if err := f.keeper.Child().Pause(); err != nil {
+// loadOnce has whoever keeps the instances rest while a client loads alone:
+// heartbeats of so many would cost the same two cores. A crowd may take longer
+// than a lease lasts, so nobody rests then.
+func (f filledRealm) loadOnce(ctx context.Context, clients int) (took time.Duration, err error) {
+	if clients == 1 {
+		if err := f.keeper.Child().Pause(); err != nil {
+			return 0, err
+		}
+		defer func() { err = errors.Join(err, f.keeper.Child().Resume()) }()
+	}
+	loads, err := f.loader.Load(ctx, worker.LoadArgs{Times: 1, Clients: clients, Want: f.instances})
+	if err != nil {
 		return 0, err
 	}
-	took, err := f.loader.Load(ctx, worker.LoadArgs{Times: 1, Clients: clients, Want: f.instances})
-	if resumeErr := f.keeper.Child().Resume(); err == nil {
-		err = resumeErr
-	}
-	if err != nil {
-		return 0, fmt.Errorf("%d clients: %w", clients, err)
-	}
-	return took[0], nil
+	return loads[0], nil
 }
