@@ -6,7 +6,6 @@ package natskv
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -59,11 +58,7 @@ func (s System) Prepare(ctx context.Context, p systems.Place) error {
 }
 
 func (s System) config() jetstream.KeyValueConfig {
-	cfg := jetstream.KeyValueConfig{
-		Bucket: bucket, Storage: jetstream.FileStorage, Replicas: 1,
-		// Allows keys that expire, and tells watchers of it.
-		LimitMarkerTTL: time.Minute,
-	}
+	cfg := jetstream.KeyValueConfig{Bucket: bucket, Storage: jetstream.FileStorage, Replicas: 1}
 	if s.Republish {
 		cfg.RePublish = &jetstream.RePublish{Source: ">", Destination: republished + ">"}
 	}
@@ -73,8 +68,8 @@ func (s System) config() jetstream.KeyValueConfig {
 // Version implements [systems.System].
 func (System) Version(context.Context, systems.Place) (string, error) { return server.VERSION, nil }
 
-// Dial implements [systems.System].
-func (s System) Dial(ctx context.Context, p systems.Place, terms systems.Terms) (systems.Conn, error) {
+// Dial implements [systems.System]. Nothing expires.
+func (s System) Dial(ctx context.Context, p systems.Place, _ systems.Terms) (systems.Conn, error) {
 	nc, err := open(p)
 	if err != nil {
 		return nil, err
@@ -89,7 +84,7 @@ func (s System) Dial(ctx context.Context, p systems.Place, terms systems.Terms) 
 		nc.Close()
 		return nil, err
 	}
-	c := &conn{nc: nc, kv: kv, lease: terms.Lease, quit: make(chan struct{})}
+	c := &conn{nc: nc, kv: kv}
 	if s.Republish {
 		return republishing{c}, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path"
+	"time"
 
 	"github.com/go-zookeeper/zk"
 	"golang.org/x/sync/errgroup"
@@ -13,6 +14,9 @@ import (
 
 // readsMost is how many reads of one listener are under way at once.
 const readsMost = 64
+
+// again is how soon a read that failed is repeated.
+const again = 100 * time.Millisecond
 
 // A listener reads again what an event names, which sets the next watch: the
 // server's watches fire once.
@@ -32,7 +36,7 @@ func (c *conn) Follow(ctx context.Context, service string, heard systems.Heard) 
 		quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	c.add(l)
-	if err := await(ctx, l.readAll); err != nil {
+	if err := await(ctx, func() error { return l.readAll(true) }); err != nil {
 		c.remove(l)
 		return nil, err
 	}
@@ -49,23 +53,24 @@ func (l *listener) run() {
 		case <-l.queue.signal:
 		}
 		for _, e := range l.queue.take() {
-			// A failure is a lost connection; the client repeats the watches
-			// when it is back, and their events come then.
-			_ = l.apply(e)
+			if err := l.apply(e); err != nil {
+				// The read did not set its watch, so nothing else would bring
+				// it up again.
+				time.AfterFunc(again, func() { l.queue.put(e) })
+			}
 		}
 	}
 }
 
 func (l *listener) apply(e zk.Event) error {
-	if e.Type == zk.EventSession {
-		return l.readAll()
-	}
 	k, isInstance := keyOf(e.Path)
 	switch {
+	case e.Type == zk.EventSession:
+		return l.readAll(true)
 	case e.Path == root:
-		return l.readAll()
+		return l.readAll(false)
 	case !isInstance && l.follows(path.Base(e.Path)):
-		return l.readService(path.Base(e.Path))
+		return l.readService(path.Base(e.Path), false)
 	case isInstance && l.follows(k.Service):
 		return l.read(k)
 	}
@@ -74,9 +79,11 @@ func (l *listener) apply(e zk.Event) error {
 
 func (l *listener) follows(service string) bool { return l.service == "" || l.service == service }
 
-func (l *listener) readAll() error {
+// readAll reads what is new, or with every also what is known, whose watches
+// are gone.
+func (l *listener) readAll(every bool) error {
 	if l.service != "" {
-		return l.readService(l.service)
+		return l.readService(l.service, every)
 	}
 	services, _, _, err := l.conn.zk.ChildrenW(root)
 	if err != nil {
@@ -85,13 +92,13 @@ func (l *listener) readAll() error {
 	var readers errgroup.Group
 	readers.SetLimit(readsMost)
 	for _, service := range services {
-		readers.Go(func() error { return l.readService(service) })
+		readers.Go(func() error { return l.readService(service, every) })
 	}
 	return readers.Wait()
 }
 
 // readService reads the instances that are new and drops those that are gone.
-func (l *listener) readService(service string) error {
+func (l *listener) readService(service string, every bool) error {
 	ids, _, _, err := l.conn.zk.ChildrenW(servicePath(service))
 	if err != nil {
 		return err
@@ -102,7 +109,7 @@ func (l *listener) readService(service string) error {
 	for _, id := range ids {
 		listed[id] = true
 		k := systems.Key{Service: service, ID: id}
-		if l.State(k) == systems.Absent {
+		if every || l.State(k) == systems.Absent {
 			readers.Go(func() error { return l.read(k) })
 		}
 	}
