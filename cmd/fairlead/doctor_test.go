@@ -214,6 +214,16 @@ func TestNATSContextIsSaved(t *testing.T) {
 }
 
 func TestJudgeRegistry(t *testing.T) {
+	nodes := []protocol.NodeStatus{
+		{Node: "a-1", Leads: true, Able: true, Revision: registry.Revision{Epoch: "e", Sequence: 7}},
+		{Node: "b-1", Able: true, Settling: true, Revision: registry.Revision{Epoch: "e", Sequence: 6}},
+	}
+	if d := judgeNodes(protocol.StatusReply{Nodes: nodes})[0]; d.Status != isOK || d.Detail != "2 nodes: a-1 at 7 leads, b-1 at 6 is settling" {
+		t.Errorf("%+v", d)
+	}
+	if d := judgeNodes(protocol.StatusReply{Nodes: nodes[1:]})[0]; d.Status != isWarn {
+		t.Errorf("nobody leads: %+v", d)
+	}
 	if d := judgeRegistry(protocol.StatusReply{Settling: true}); d.Status != isWarn || d.Hint == "" {
 		t.Errorf("a settling registry is %+v", d)
 	}

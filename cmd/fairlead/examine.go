@@ -42,7 +42,9 @@ func examineRegistry(ctx context.Context, session *connect.Session) []diagnosis 
 	if err != nil {
 		return []diagnosis{{"registry", isFail, err.Error(), "the bus is there but Atlas is not: is a `fairlead server` or `fairlead up` running on it?"}}
 	}
-	checks := []diagnosis{judgeRegistry(status), judgeRealm(session.Realm(), status)}
+	checks := []diagnosis{judgeRegistry(status)}
+	checks = append(checks, judgeNodes(status)...)
+	checks = append(checks, judgeRealm(session.Realm(), status))
 	checks = append(checks, judgeHeld(status.Realms[session.Realm()].Held)...)
 	checks = append(checks, judgeWaiting(session.Realm(), status)...)
 	checks = append(checks, judgeQuarantine(status)...)
@@ -58,6 +60,40 @@ func judgeRegistry(s protocol.StatusReply) diagnosis {
 		d.Status, d.Hint = isWarn, "Atlas has just started and judges no lease yet; wait a few seconds"
 	}
 	return d
+}
+
+// judgeNodes tells who is there, who leads, and how far each of them is.
+func judgeNodes(s protocol.StatusReply) []diagnosis {
+	if len(s.Nodes) == 0 {
+		return nil // a registry of an earlier version
+	}
+	var names []string
+	d := diagnosis{Check: "nodes", Status: isOK}
+	leader := slices.IndexFunc(s.Nodes, func(n protocol.NodeStatus) bool { return n.Leads })
+	for _, n := range s.Nodes {
+		names = append(names, describeNode(n))
+		if leader >= 0 && n.Revision.Epoch != s.Nodes[leader].Revision.Epoch || !n.Able {
+			d.Status, d.Hint = isWarn, "a node does not reach the registry's storage, or is behind it: look at its log"
+		}
+	}
+	if leader < 0 {
+		d.Status, d.Hint = isWarn, "no node leads: if it stays so, the registry's storage does not answer, and nothing can be registered"
+	}
+	d.Detail = fmt.Sprintf("%s: %s", counted(len(s.Nodes), "node"), few(names))
+	return []diagnosis{d}
+}
+
+func describeNode(n protocol.NodeStatus) string {
+	words := fmt.Sprintf("%s at %d", n.Node, n.Revision.Sequence)
+	switch {
+	case n.Leads:
+		words += " leads"
+	case !n.Able:
+		words += " cannot lead"
+	case n.Settling:
+		words += " is settling"
+	}
+	return words
 }
 
 func judgeRealm(realm string, s protocol.StatusReply) diagnosis {

@@ -3,8 +3,11 @@ package atlas
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
+
+	"fairlead.dev/registry"
 )
 
 // ableFor is how long a node counts as able to write after the bucket was last
@@ -34,6 +37,9 @@ type leadership struct {
 	// answered is when the bucket last answered, and the model was as far.
 	answered time.Time
 	said     time.Time
+
+	// resumed is when this process ran again after a pause.
+	resumed time.Time
 
 	// mandate ends with this node's leadership, and with it what was begun in
 	// its name.
@@ -121,8 +127,25 @@ func (s *state) noticePause(at time.Time) {
 	s.lastRan = at
 	if paused > longestPause {
 		s.node.log.Warn("this node was not running or its clock was set, leases start anew", "seconds", paused.Seconds())
+		s.lead.resumed = at
 		s.lapse(at)
 	}
+}
+
+// requestsAreOldFor is how long after a pause the requests that waited for it
+// to end may still come up.
+const requestsAreOldFor = 500 * time.Millisecond
+
+var errResumed = fmt.Errorf("%w: this node was not running until now, ask again", registry.ErrUnavailable)
+
+// resumed refuses to decide on a request just after a pause. It may have waited
+// here for as long as that, and whoever sent it may have asked another node
+// since, and left.
+func (s *state) resumed(now time.Time) error {
+	if now.Sub(s.lead.resumed) < requestsAreOldFor {
+		return errResumed
+	}
+	return nil
 }
 
 // lapse makes this node one that has heard nothing: after a pause, without a

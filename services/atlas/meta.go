@@ -2,7 +2,9 @@ package atlas
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"fairlead.dev/registry"
 	"fairlead.dev/registry/protocol"
@@ -127,7 +129,9 @@ type serviceStanding struct {
 
 func (n *Node) serviceStanding(ctx context.Context, k registry.ServiceKey) (serviceStanding, error) {
 	var st serviceStanding
+	var doubt error
 	err := n.ask(ctx, func(s *state) {
+		doubt = s.resumed(time.Now())
 		st.revision.Epoch = s.model.epoch
 		_, st.set = s.model.quarantined[metaKey(k)]
 		if slot := s.model.services[k]; slot != nil {
@@ -135,5 +139,5 @@ func (n *Node) serviceStanding(ctx context.Context, k registry.ServiceKey) (serv
 			st.set = st.set || slot.meta != nil
 		}
 	})
-	return st, err
+	return st, errors.Join(err, doubt)
 }

@@ -149,7 +149,6 @@ func (n *Node) start(ctx context.Context) error {
 	n.loops.Go(func() { s.run(running) })
 	n.loops.Go(func() { n.events.run(running) })
 	n.loops.Go(func() { n.watchBucket(running) })
-	n.closer = append(n.closer, n.opts.Conn.OnConnect(func() { n.heardAgain(running) }))
 	if err := cmp.Or(n.watchConnections(running), n.watchLeader()); err != nil {
 		return err
 	}
@@ -177,12 +176,6 @@ func (n *Node) join(starting, running context.Context, s *state) {
 	s.lead.inTouch = true
 	s.lead.roster.note(s.presence(now), now)
 	s.vote(running, now)
-}
-
-// heardAgain gives every lease its full length after the connection to the bus
-// was lost: nobody could be heard meanwhile.
-func (n *Node) heardAgain(ctx context.Context) {
-	n.work.Go(func() { n.tell(ctx, func(s *state) { s.renewAll(n.momentNow()) }) })
 }
 
 func (n *Node) offer(ctx context.Context, e entry) {
@@ -286,8 +279,12 @@ type standing struct {
 
 func (n *Node) standing(ctx context.Context, k registry.Key) (standing, error) {
 	var st standing
-	err := n.ask(ctx, func(s *state) { st = s.standing(k, time.Now()) })
-	return st, err
+	var doubt error
+	err := n.ask(ctx, func(s *state) {
+		now := time.Now()
+		st, doubt = s.standing(k, now), s.resumed(now)
+	})
+	return st, errors.Join(err, doubt)
 }
 
 // applied waits until this node's model has taken in a sequence, so that

@@ -293,6 +293,35 @@ func TestAPausedLeaderComesBackAsAFollower(t *testing.T) {
 	}
 }
 
+func TestRequestsThatWaitedForAPauseToEndAreRefused(t *testing.T) {
+	b := startBus(t, t.TempDir())
+	m := startMember(t, b)
+	if err := m.ask(t.Context(), func(s *state) { s.lastRan = time.Now().Add(-time.Minute) }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := register(t, b.app, host001, nowhere(t), "life-1"); !errors.Is(err, registry.ErrUnavailable) {
+		t.Errorf("just after the pause: %v", err)
+	}
+	eventually(t, "it registers a little later", func() bool {
+		_, err := register(t, b.app, host001, nowhere(t), "life-1")
+		return err == nil
+	})
+}
+
+func TestAWriteThatNobodyWaitsForIsNotMade(t *testing.T) {
+	ctx, resign := context.WithCancel(t.Context())
+	w := &writer{in: make(chan *write, 1)}
+	late := &write{ctx: ctx, msg: nats.NewMsg("late"), done: make(chan written, 1)}
+	w.in <- late
+	resign()
+	if group := w.gather(); len(group) != 0 {
+		t.Errorf("%d writes are to be made", len(group))
+	}
+	if end := <-late.done; !errors.Is(end.err, context.Canceled) {
+		t.Errorf("its end: %v", end.err)
+	}
+}
+
 func TestANodeThatIsCutOffStepsDownAndCatchesUp(t *testing.T) {
 	b := startBus(t, t.TempDir())
 	nodes := startMembers(t, b, 3)

@@ -15,6 +15,7 @@ import (
 
 // A write is one change of one key that waits for its turn.
 type write struct {
+	ctx  context.Context
 	msg  *nats.Msg
 	done chan written
 }
@@ -46,7 +47,7 @@ func newWriter(nc *nats.Conn, js jetstream.JetStream, log *slog.Logger) *writer 
 
 // write waits for the outcome of a change. After ctx's end it is unknown.
 func (w *writer) write(ctx context.Context, m *nats.Msg) (uint64, error) {
-	one := &write{msg: m, done: make(chan written, 1)}
+	one := &write{ctx: ctx, msg: m, done: make(chan written, 1)}
 	select {
 	case w.in <- one:
 	case <-ctx.Done():
@@ -88,6 +89,9 @@ func (w *writer) gather() []*write {
 		switch {
 		case one == nil:
 			return group
+		case one.ctx.Err() != nil:
+			// Nobody waits for it any more, and it may be long out of date.
+			finish([]*write{one}, func(int) written { return written{err: one.ctx.Err()} })
 		case keys[one.msg.Subject]:
 			w.held = append(w.held, one)
 		default:

@@ -39,7 +39,7 @@ func group(size int) []*write {
 
 func writeOf(key string, last uint64) *write {
 	header := nats.Header{jetstream.ExpectedLastSubjSeqHeader: {fmt.Sprint(last)}}
-	return &write{msg: &nats.Msg{Subject: bucketSubject + key, Header: header, Data: []byte(key)}, done: make(chan written, 1)}
+	return &write{ctx: context.Background(), msg: &nats.Msg{Subject: bucketSubject + key, Header: header, Data: []byte(key)}, done: make(chan written, 1)}
 }
 
 func TestEveryWriteOfAGroupLearnsItsOwnSequence(t *testing.T) {
