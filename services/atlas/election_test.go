@@ -61,7 +61,7 @@ func TestRecentTransitionsKnowWhatTheyLack(t *testing.T) {
 	r := recent{after: 10}
 	start := time.Unix(1000, 0)
 	for i := range 5 {
-		r.add(transition{entry: entry{seq: uint64(11 + i)}}, start.Add(time.Duration(i)*recentFor/2))
+		r.add(transition{entry: entry{seq: uint64(11 + i)}}, start.Add(time.Duration(i)*rememberFor/2))
 	}
 	if _, all := r.since(10); all {
 		t.Error("what is too old is still claimed to be there")
@@ -70,10 +70,10 @@ func TestRecentTransitionsKnowWhatTheyLack(t *testing.T) {
 	if !all || len(got) != 2 || got[0].entry.seq != 14 {
 		t.Errorf("since 13: %v, %d transitions", all, len(got))
 	}
-	for i := range recentMost + 1 {
-		r.add(transition{entry: entry{seq: uint64(16 + i)}}, start.Add(3*recentFor))
+	for i := range rememberMost + 1 {
+		r.add(transition{entry: entry{seq: uint64(16 + i)}}, start.Add(3*rememberFor))
 	}
-	if len(r.list) != recentMost || r.after != r.list[0].entry.seq-1 {
+	if len(r.list) != rememberMost || r.after != r.list[0].entry.seq-1 {
 		t.Errorf("%d remembered, after %d", len(r.list), r.after)
 	}
 }

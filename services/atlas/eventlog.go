@@ -134,16 +134,19 @@ func (l *eventLog) forget() {
 	l.queue = nil
 }
 
-// run publishes until ctx ends, and then for a moment what is left.
+// run publishes until ctx ends, and then for a moment what is left. What is
+// under way at that moment goes on: publishing the rest without it would hide
+// the gap from whoever goes on from the last event that is stored.
 func (l *eventLog) run(ctx context.Context) {
+	lasting, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(farewell, end) })()
 	for {
 		select {
 		case <-l.more:
-			l.drain(ctx)
+			l.drain(lasting)
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
-			defer cancel()
-			l.drain(last)
+			l.drain(lasting)
 			return
 		}
 	}

@@ -9,8 +9,11 @@ import (
 const (
 	// recentFor is how far back a new leader publishes again: longer than it
 	// takes to notice that the old one is gone.
-	recentFor  = 4 * time.Second
-	recentMost = 8192
+	recentFor = 4 * time.Second
+	// rememberFor is how far back it can announce every single event. The
+	// bucket's history of a key is short.
+	rememberFor  = time.Minute
+	rememberMost = 8192
 )
 
 // recent holds the last transitions, all those after a sequence. Every node
@@ -27,8 +30,8 @@ type recentTransition struct {
 
 func (r *recent) add(t transition, now time.Time) {
 	r.list = append(r.list, recentTransition{t, now})
-	drop := max(0, len(r.list)-recentMost)
-	for drop < len(r.list) && now.Sub(r.list[drop].at) > recentFor {
+	drop := max(0, len(r.list)-rememberMost)
+	for drop < len(r.list) && now.Sub(r.list[drop].at) > rememberFor {
 		drop++
 	}
 	if drop > 0 {
@@ -59,7 +62,7 @@ func (s *state) takeOver(ctx context.Context, now time.Time) {
 	s.lead.mandate, s.lead.resign = context.WithCancel(ctx)
 	s.node.leading.Store(true)
 	for _, t := range s.recent.list {
-		if t.routes() {
+		if t.routes() && now.Sub(t.at) <= recentFor {
 			s.fanout.add(s.model.epoch, t.transition, now)
 		}
 	}
