@@ -296,11 +296,16 @@ func TestAPausedLeaderComesBackAsAFollower(t *testing.T) {
 func TestRequestsThatWaitedForAPauseToEndAreRefused(t *testing.T) {
 	b := startBus(t, t.TempDir())
 	m := startMember(t, b)
-	if err := m.ask(t.Context(), func(s *state) { s.lastRan = time.Now().Add(-time.Minute) }); err != nil {
+	err := m.ask(t.Context(), func(s *state) {
+		now := time.Now()
+		s.lastRan = now.Add(-time.Minute)
+		s.noticePause(now)
+		if err := s.resumed(now); !errors.Is(err, registry.ErrUnavailable) {
+			t.Errorf("just after the pause: %v", err)
+		}
+	})
+	if err != nil {
 		t.Fatal(err)
-	}
-	if _, err := register(t, b.app, host001, nowhere(t), "life-1"); !errors.Is(err, registry.ErrUnavailable) {
-		t.Errorf("just after the pause: %v", err)
 	}
 	eventually(t, "it registers a little later", func() bool {
 		_, err := register(t, b.app, host001, nowhere(t), "life-1")
