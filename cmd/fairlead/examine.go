@@ -46,6 +46,7 @@ func examineRegistry(ctx context.Context, session *connect.Session) []diagnosis 
 	checks = append(checks, judgeNodes(status)...)
 	checks = append(checks, judgeRealm(session.Realm(), status))
 	checks = append(checks, judgeHeld(status.Realms[session.Realm()].Held)...)
+	checks = append(checks, judgeCopies(status.Copies)...)
 	checks = append(checks, judgeWaiting(session.Realm(), status)...)
 	checks = append(checks, judgeQuarantine(status)...)
 	if status.Realms[session.Realm()].Instances == 0 {

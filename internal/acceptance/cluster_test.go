@@ -218,6 +218,9 @@ func (c *cluster) anyOneIsAway(t *testing.T, away *node, id string) {
 	c.agree(t, patience, c.others(away), id, "passes", passes)
 	t.Logf("without %s a service was started and listed in %s", away.name, time.Since(began).Round(time.Millisecond))
 	c.agree(t, rightWithin, c.others(away), "identity-1", "passes still", passes)
+	within(t, patience, "doctor says who is away", func() bool {
+		return contains(c.cli(t, "doctor").out, "2 of 3 copies in step", away.name+" is away")
+	})
 	took := c.start(t, away)
 	t.Logf("%s was ready again %s after its start", away.name, took.Round(time.Millisecond))
 	c.agree(t, rightWithin, c.nodes, id, "passes", passes)

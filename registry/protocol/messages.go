@@ -113,11 +113,29 @@ type StatusReply struct {
 	// order of their names.
 	Node  string       `json:"node,omitempty"`
 	Nodes []NodeStatus `json:"nodes,omitempty"`
+	// Copies are those of the registry, where there are several.
+	Copies *Copies `json:"copies,omitempty"`
 	// Quarantined are the bucket's keys whose values make no sense, and why.
 	Quarantined map[string]string `json:"quarantined"`
 	// Waiting are overrides whose instance is not registered, the first
 	// [MostWaiting] of all realms.
 	Waiting []WaitingOverride `json:"waiting,omitempty"`
+}
+
+// Copies tells which servers keep the registry. Without a leader nothing can be
+// written, and nothing more is known.
+type Copies struct {
+	Wanted    int        `json:"wanted"`
+	Leader    string     `json:"leader"`
+	Followers []Follower `json:"followers"`
+}
+
+// A Follower is a server that keeps what the leader writes.
+type Follower struct {
+	Server string `json:"server"`
+	InStep bool   `json:"in_step"`
+	Away   bool   `json:"away,omitempty"`
+	Behind uint64 `json:"behind,omitempty"` // changes
 }
 
 // Within returns what may be told to whoever may know of one realm only. Keys

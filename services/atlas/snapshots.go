@@ -89,8 +89,11 @@ func (n *Node) statusFor(ctx context.Context, m micro.Request) (protocol.StatusR
 // Status tells how the registry stands. It may be called concurrently.
 func (n *Node) Status(ctx context.Context) (protocol.StatusReply, error) {
 	var r protocol.StatusReply
-	err := n.ask(ctx, func(s *state) { r = s.status(time.Now()) })
-	return r, err
+	if err := n.ask(ctx, func(s *state) { r = s.status(time.Now()) }); err != nil {
+		return r, err
+	}
+	r.Copies = n.store.copies(ctx)
+	return r, nil
 }
 
 func (s *state) status(now time.Time) protocol.StatusReply {
