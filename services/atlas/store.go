@@ -24,6 +24,10 @@ const (
 	kvOperation = "KV-Operation"
 )
 
+// replayStall is how long a replay waits for its next entry before it gives up
+// and is begun anew: the server that it reads from may have gone away.
+const replayStall = 2 * time.Second
+
 // errMoved says that a key has changed since the revision that a write was
 // decided on. Look again, and decide again.
 var errMoved = errors.New("the key has changed meanwhile")
@@ -162,7 +166,7 @@ func (s *store) replay(ctx context.Context, each func(entry)) (position, error) 
 	stop := context.AfterFunc(ctx, messages.Stop)
 	defer stop()
 	for {
-		m, err := messages.Next()
+		m, err := messages.Next(jetstream.NextMaxWait(replayStall))
 		if err != nil {
 			return pos, fmt.Errorf("read the bucket: %w", errors.Join(ctx.Err(), err))
 		}
