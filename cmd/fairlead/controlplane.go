@@ -134,6 +134,7 @@ func (c *controlPlane) start(ctx context.Context, f *controlPlaneFlags) (err err
 	if err := c.secure(f.security); err != nil {
 		return err
 	}
+	c.started.push(startTuningGarbage())
 	// The listener first: a taken port should cost nothing but a message.
 	if c.listener, err = listen("http-addr", f.httpAddr); err != nil {
 		return err

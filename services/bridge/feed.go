@@ -39,6 +39,8 @@ type feed struct {
 	first   uint64
 	base    uint64
 	changes int
+	// wanted is when somebody last read, zero if nobody did.
+	wanted time.Time
 	// more is closed and replaced when there is more to read.
 	more chan struct{}
 	// ended is closed when the feed is stopped.
@@ -88,6 +90,10 @@ func (f *feed) advance(table *registry.Table) {
 		return
 	case before == table:
 		return
+	case time.Since(f.wanted) > linger:
+		// Nobody reads, and whoever comes begins with everything.
+		f.restart()
+		return
 	}
 	changes := diff(before, table)
 	switch {
@@ -131,6 +137,15 @@ func (f *feed) wake() {
 // zero cursor is nowhere, so its reader gets everything first.
 type cursor uint64
 
+// join takes the newest table, so that a reader who begins now finds what he
+// has just changed, and returns the place after the event with an id as
+// [feed.resume] does.
+func (f *feed) join(lastID string) cursor {
+	table, _ := f.watcher.Table()
+	f.advance(table)
+	return f.resume(lastID)
+}
+
 // resume returns the place after the event with an id, or the zero cursor if
 // the history does not reach back that far.
 func (f *feed) resume(lastID string) cursor {
@@ -153,6 +168,7 @@ func (f *feed) resume(lastID string) cursor {
 // a channel that is closed once there may be more.
 func (f *feed) read(at cursor) (text []byte, next cursor, more <-chan struct{}) {
 	f.mu.Lock()
+	f.wanted = time.Now()
 	table, first, history, more := f.table, f.first, f.history, f.more
 	f.mu.Unlock()
 	next = cursor(first + uint64(len(history)))

@@ -58,7 +58,7 @@ func (b *Bridge) streamRoutes(w http.ResponseWriter, r request) error {
 		return nil
 	}
 	stream := &stream{w: w, control: http.NewResponseController(w)}
-	stream.copy(r.Context(), feed, feed.resume(r.Header.Get("Last-Event-ID")))
+	stream.copy(r.Context(), feed, feed.join(r.Header.Get("Last-Event-ID")))
 	return nil
 }
 
