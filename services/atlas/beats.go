@@ -38,7 +38,7 @@ func (n *Node) serveHeartbeats(ctx context.Context, service micro.Service, room 
 func (n *Node) answerHeartbeat(ctx context.Context, room *semaphore.Weighted) micro.Handler {
 	elaborate := n.answer(ctx, room, protocol.Heartbeat, n.handleHeartbeat)
 	return micro.HandlerFunc(func(m micro.Request) {
-		who, err := requesterOf(m)
+		who, err := n.requesterOf(m)
 		if err != nil || !n.renew(m.Subject(), m.Data(), who) {
 			elaborate.Handle(m)
 			return

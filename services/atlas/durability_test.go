@@ -163,6 +163,7 @@ func (b *realBus) feedMessages(t *testing.T, subject string) func(*testing.T) ev
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = sub.Unsubscribe() })
+	b.heard(t)
 	return func(t *testing.T) event.Event {
 		t.Helper()
 		select {

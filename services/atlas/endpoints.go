@@ -84,7 +84,7 @@ func (n *Node) handlers() map[string]handler {
 // the disk and the next request should wait with it, not for it.
 func (n *Node) answer(ctx context.Context, room *semaphore.Weighted, verb string, handle handler) micro.Handler {
 	return micro.HandlerFunc(func(m micro.Request) {
-		r, err := readRequest(verb, m)
+		r, err := n.readRequest(verb, m)
 		if err != nil {
 			n.respond(m, nil, err)
 			return
@@ -94,8 +94,7 @@ func (n *Node) answer(ctx context.Context, room *semaphore.Weighted, verb string
 		}
 		n.work.Go(func() {
 			defer room.Release(1)
-			ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-			defer cancel()
+			ctx := n.deadlines.within(ctx, requestTimeout)
 			body, err := handle(ctx, r)
 			if errors.Is(err, errNotLeading) {
 				return // every node heard it, and one of them answers
@@ -116,8 +115,8 @@ func codeOf(err error) string {
 // readRequest checks what every request has in common: it came through the
 // import from the account APP, its subject names a valid key, and its body has
 // a bound.
-func readRequest(verb string, m micro.Request) (request, error) {
-	who, err := requesterOf(m)
+func (n *Node) readRequest(verb string, m micro.Request) (request, error) {
+	who, err := n.requesterOf(m)
 	if err != nil {
 		return request{}, err
 	}
@@ -160,7 +159,24 @@ func serviceIn(subject string) (registry.ServiceKey, error) {
 // import. Its spelling matters: another one is the sender's own. What the
 // server sends of its own accord is no request, though a client can have it
 // sent to any subject: the destination of a message's trace is one.
-func requesterOf(m micro.Request) (requester, error) {
+func (n *Node) requesterOf(m micro.Request) (requester, error) {
+	values := nats.Header(m.Headers())["Nats-Request-Info"]
+	if len(values) != 1 {
+		return requester{}, errAccount
+	}
+	who, err := n.requesters.of(values[0], parseRequester)
+	if err != nil {
+		return requester{}, err
+	}
+	if m.Reply() != "" && !mayAnswer(m) {
+		return requester{}, &registry.FieldError{Field: "reply", Problem: "must be an inbox"}
+	}
+	return who, nil
+}
+
+var errAccount = &registry.FieldError{Field: "account", Problem: "must be APP: programs ask the registry from there"}
+
+func parseRequester(header string) (requester, error) {
 	var info struct {
 		Account string `json:"acc"`
 		Kind    string `json:"kind"`
@@ -168,15 +184,11 @@ func requesterOf(m micro.Request) (requester, error) {
 		Server  string `json:"server"`
 		Client  uint64 `json:"id"`
 	}
-	values := nats.Header(m.Headers())["Nats-Request-Info"]
-	if len(values) != 1 || json.Unmarshal([]byte(values[0]), &info) != nil || info.Account != "APP" {
-		return requester{}, &registry.FieldError{Field: "account", Problem: "must be APP: programs ask the registry from there"}
+	if json.Unmarshal([]byte(header), &info) != nil || info.Account != "APP" {
+		return requester{}, errAccount
 	}
 	if info.Kind != "Client" && info.Kind != "Leafnode" {
 		return requester{}, &registry.FieldError{Field: "connection", Problem: fmt.Sprintf("must be a program's, got %q", info.Kind)}
-	}
-	if m.Reply() != "" && !mayAnswer(m) {
-		return requester{}, &registry.FieldError{Field: "reply", Problem: "must be an inbox"}
 	}
 	return requester{user: info.User, server: info.Server, client: info.Client}, nil
 }

@@ -17,6 +17,7 @@ const scrapeWait = time.Second
 
 // meters are what a node counts.
 type meters struct {
+	labels    memo[metric.MeasurementOption]
 	requests  metric.Int64Counter
 	evictions metric.Int64Counter
 }
@@ -89,6 +90,9 @@ func observeHeld(o metric.Observer, held metric.Int64ObservableGauge, realms map
 
 // counted counts a request that was answered.
 func (m *meters) counted(ctx context.Context, verb, code string) {
-	m.requests.Add(ctx, 1, metric.WithAttributes(
-		attribute.String("fairlead.verb", verb), attribute.String("fairlead.code", code)))
+	labels, _ := m.labels.of(verb+" "+code, func(string) (metric.MeasurementOption, error) {
+		return metric.WithAttributeSet(attribute.NewSet(
+			attribute.String("fairlead.verb", verb), attribute.String("fairlead.code", code))), nil
+	})
+	m.requests.Add(ctx, 1, labels)
 }

@@ -75,6 +75,8 @@ type Node struct {
 	packed      snapshotCache
 	doubt       doubt
 	meters      meters
+	requesters  memo[requester]
+	deadlines   deadlines
 	// began is the zero of this node's own clock, see moment.
 	began   time.Time
 	leases  *leaseIndex
@@ -88,7 +90,7 @@ type Node struct {
 	leading atomic.Bool
 
 	cancel context.CancelFunc
-	work   work
+	work   *work
 	loops  sync.WaitGroup
 	closer []func()
 	once   sync.Once
@@ -110,6 +112,7 @@ func Start(ctx context.Context, opts Options) (*Node, error) {
 		entries:  make(chan entry, 1024),
 		commands: make(chan func(*state), 256),
 		stopped:  make(chan struct{}),
+		work:     newWork(),
 		began:    time.Now(),
 		leases:   newLeaseIndex(),
 		look:     make(chan struct{}, 1),

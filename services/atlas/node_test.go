@@ -289,6 +289,15 @@ func TestABucketDeletedByHandIsRebuiltFromMemory(t *testing.T) {
 	}
 }
 
+// heard waits until the server knows what the program has subscribed to: what
+// is published on another connection could be quicker.
+func (b *realBus) heard(t *testing.T) {
+	t.Helper()
+	if err := b.app.NATS().FlushTimeout(patience); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // feed listens for one kind of event; the result waits for the next one.
 func (b *realBus) feed(t *testing.T, subject string) func(*testing.T) []byte {
 	t.Helper()
@@ -296,6 +305,7 @@ func (b *realBus) feed(t *testing.T, subject string) func(*testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.heard(t)
 	return func(t *testing.T) []byte {
 		t.Helper()
 		m, err := sub.NextMsg(patience)

@@ -72,7 +72,7 @@ func (n *Node) serveReads(ctx context.Context, service micro.Service) error {
 // statusFor tells how the registry stands, and of realms no other than the one
 // that the subject names, because a program may be allowed to know of one only.
 func (n *Node) statusFor(ctx context.Context, m micro.Request) (protocol.StatusReply, error) {
-	if _, err := requesterOf(m); err != nil {
+	if _, err := n.requesterOf(m); err != nil {
 		return protocol.StatusReply{}, err
 	}
 	in, ok := protocol.InterestOf(m.Subject())
@@ -156,7 +156,7 @@ func (n *Node) sendSnapshot(ctx context.Context, m micro.Request) {
 }
 
 func (n *Node) snapshot(ctx context.Context, m micro.Request) ([]protocol.Part, error) {
-	if _, err := requesterOf(m); err != nil {
+	if _, err := n.requesterOf(m); err != nil {
 		return nil, err
 	}
 	in, ok := protocol.InterestOf(m.Subject())
