@@ -44,15 +44,49 @@ func Ensure(ctx context.Context, js jetstream.JetStream, opts Options) error {
 		opts.Logger = slog.Default()
 	}
 	for _, want := range streams(opts) {
-		try := func(ctx context.Context) error { return ensure(ctx, js, want, opts) }
-		if want.Name == heartbeatsStream {
-			try = func(ctx context.Context) error { return ensureHeartbeats(ctx, js, want, opts) }
-		}
+		try := func(ctx context.Context) error { return ensureOne(ctx, js, want, opts) }
 		if err := Persist(ctx, opts.Logger.With("component", "provision", "stream", want.Name), bounded(try)); err != nil {
 			return fmt.Errorf("provision %s: %w", want.Name, err)
 		}
 	}
 	return nil
+}
+
+// Mend does what [Ensure] does, once and for a bus that was right before. It
+// leaves alone that the registry's bucket is missing: that has to be filled
+// again, too, by whoever remembers what was in it.
+func Mend(ctx context.Context, js jetstream.JetStream, opts Options) error {
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	for _, want := range streams(opts) {
+		err := mend(ctx, js, want, opts)
+		if err != nil {
+			return fmt.Errorf("mend %s: %w", want.Name, err)
+		}
+	}
+	return nil
+}
+
+func mend(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, opts Options) error {
+	if want.Name != registryStream {
+		return ensureOne(ctx, js, want, opts)
+	}
+	have, err := configuration(ctx, js, want.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return correct(ctx, js, have, want, opts)
+}
+
+func ensureOne(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, opts Options) error {
+	if want.Name == heartbeatsStream {
+		return ensureHeartbeats(ctx, js, want, opts)
+	}
+	return ensure(ctx, js, want, opts)
 }
 
 func ensure(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, opts Options) error {

@@ -17,7 +17,11 @@ const (
 	SettingsBucket   = "settings"
 )
 
-const heartbeatsStream = "KV_" + HeartbeatsBucket
+// The streams that buckets are made of.
+const (
+	registryStream   = "KV_" + RegistryBucket
+	heartbeatsStream = "KV_" + HeartbeatsBucket
+)
 
 // The streams: events of the last days, and deploys for good.
 const (

@@ -79,7 +79,9 @@ func (n *Node) checkBucket(ctx context.Context) bool {
 		return false
 	}
 	var todo remedy
-	_ = n.ask(ctx, func(s *state) { todo = s.diagnose(pos, time.Now()) })
+	if n.ask(ctx, func(s *state) { todo = s.diagnose(pos, time.Now()) }) != nil {
+		return false
+	}
 	switch todo {
 	case await:
 		n.compare(ctx, pos)
@@ -139,7 +141,9 @@ func (s *state) anotherEpoch(now time.Time) bool {
 // even move, messages were lost, and the bucket is read again.
 func (n *Node) compare(ctx context.Context, pos position) {
 	var before uint64
-	_ = n.ask(ctx, func(s *state) { before = s.model.seq })
+	if n.ask(ctx, func(s *state) { before = s.model.seq }) != nil {
+		return
+	}
 	asked, cancel := context.WithTimeout(ctx, bucketAnswersIn)
 	defer cancel()
 	reached := n.applied(asked, pos.last) == nil
@@ -167,8 +171,8 @@ func (s *state) answered(now time.Time) {
 func (n *Node) rebuild(ctx context.Context) {
 	var previous string
 	var mandate context.Context
-	_ = n.ask(ctx, func(s *state) { previous, mandate = s.model.epoch, s.lead.mandate })
-	if mandate == nil {
+	err := n.ask(ctx, func(s *state) { previous, mandate = s.model.epoch, s.lead.mandate })
+	if err != nil || mandate == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(mandate, time.Minute)

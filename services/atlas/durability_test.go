@@ -256,13 +256,32 @@ func TestTheQueueOfEventsHasABound(t *testing.T) {
 			t.Fatal("no room")
 		}
 	}
-	if l.announce("e1", transition{}) || l.announce("e1", transition{}) {
+	if l.announce("e1", transition{}) || !l.isFull() {
 		t.Error("there is room for more")
 	}
 	for len(l.take()) > 0 {
 		continue
 	}
-	if !l.announce("e1", transition{}) {
+	if l.isFull() || !l.announce("e1", transition{}) {
 		t.Error("still no room after everything was taken")
+	}
+}
+
+func TestAStreamDeletedByHandIsMadeAgain(t *testing.T) {
+	b := startBus(t, t.TempDir())
+	startNode(t, b, Terms{})
+	js, err := jetstream.New(b.atlas.NATS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := js.DeleteStream(t.Context(), "EVENTS"); err != nil {
+		t.Fatal(err)
+	}
+	next := b.feedMessages(t, "feed.v1.local.identity.>")
+	if _, err := register(t, b.app, host001, nowhere(t), "life-1"); err != nil {
+		t.Fatal(err)
+	}
+	if e := next(t); schemas.Type(e.Type()) != schemas.TypeInstanceRegistered {
+		t.Errorf("announced %s", e.Type())
 	}
 }

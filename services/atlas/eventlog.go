@@ -117,11 +117,18 @@ func (l *eventLog) queueUp(a announcement) bool {
 	return true
 }
 
+// isFull tells whether nothing is queued until what waits has been published.
+func (l *eventLog) isFull() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.full
+}
+
 // forget drops what waits: it is somebody else's to announce.
 func (l *eventLog) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.queue = nil
+	l.queue, l.full = nil, false
 }
 
 // run publishes until ctx ends, and then for a moment what is left. What is

@@ -17,7 +17,7 @@ const factsMost = 1000
 
 // explain answers what only Atlas knows of a service's instances.
 func (n *Node) explain(ctx context.Context, m micro.Request) (registry.ServiceFacts, error) {
-	if _, err := requesterOf(m); err != nil {
+	if _, err := n.requesterOf(m); err != nil {
 		return registry.ServiceFacts{}, err
 	}
 	k, err := serviceIn(m.Subject())

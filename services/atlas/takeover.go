@@ -125,6 +125,9 @@ func (n *Node) announceMissed(mandate context.Context) {
 func (n *Node) tryAnnounceMissed(mandate context.Context) error {
 	ctx, cancel := context.WithTimeout(mandate, writeTimeout)
 	defer cancel()
+	if n.events.isFull() {
+		return errFell // what waits comes first
+	}
 	c, err := n.events.cursor(ctx)
 	if err != nil {
 		return err

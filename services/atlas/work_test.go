@@ -37,7 +37,7 @@ func TestRequestsOfOneMomentShareADeadline(t *testing.T) {
 		if first != second || first == third {
 			t.Error("only those of one step share a deadline")
 		}
-		time.Sleep(time.Second)
+		time.Sleep(time.Second + time.Millisecond)
 		if first.Err() == nil || third.Err() != nil {
 			t.Errorf("after the first's end: %v, %v", first.Err(), third.Err())
 		}
