@@ -46,6 +46,7 @@ type eventLog struct {
 
 	mu     sync.Mutex
 	queue  []announcement
+	unsent []*nats.Msg
 	secret string
 	// full is set when something was not queued for want of room.
 	full bool
@@ -128,7 +129,7 @@ func (l *eventLog) isFull() bool {
 func (l *eventLog) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.queue, l.full = nil, false
+	l.queue, l.unsent, l.full = nil, nil, false
 }
 
 // run publishes until ctx ends, and then for a moment what is left. What is
@@ -151,12 +152,32 @@ func (l *eventLog) run(ctx context.Context) {
 
 func (l *eventLog) drain(ctx context.Context) {
 	for ctx.Err() == nil {
-		waiting := l.take()
-		if len(waiting) == 0 {
-			return
+		messages := l.takeUnsent()
+		if len(messages) == 0 {
+			waiting := l.take()
+			if len(waiting) == 0 {
+				return
+			}
+			messages = l.encode(l.stillNews(ctx, waiting))
 		}
-		l.publish(ctx, l.encode(l.stillNews(ctx, waiting)))
+		l.keepUnsent(l.publish(ctx, messages))
 	}
+}
+
+// keepUnsent keeps what could not be published before ctx ended: if what came
+// later went out without it, its place in the stream would be gone for good.
+func (l *eventLog) keepUnsent(messages []*nats.Msg) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.unsent = messages
+}
+
+func (l *eventLog) takeUnsent() []*nats.Msg {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	messages := l.unsent
+	l.unsent = nil
+	return messages
 }
 
 // take returns what waits, as much as fits into one batch.
@@ -250,33 +271,41 @@ func (e platformEvent) message() (*nats.Msg, error) {
 
 // publish stores messages in their order: many together, and one after the
 // other where they are few or the stream did not take them together. What it
-// has already, it recognises.
-func (l *eventLog) publish(ctx context.Context, messages []*nats.Msg) {
-	if len(messages) >= batchLeast {
-		bounded, cancel := context.WithTimeout(ctx, writeTimeout)
-		_, err := storeTogether(bounded, l.conn.NATS(), messages)
-		cancel()
-		if err == nil {
-			return
+// has already, it recognises. It returns those that are left when ctx ends.
+func (l *eventLog) publish(ctx context.Context, messages []*nats.Msg) []*nats.Msg {
+	if len(messages) >= batchLeast && l.publishTogether(ctx, messages) {
+		return nil
+	}
+	for i, m := range messages {
+		if !l.publishOne(ctx, m) {
+			return messages[i:]
 		}
+	}
+	return nil
+}
+
+func (l *eventLog) publishTogether(ctx context.Context, messages []*nats.Msg) bool {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	_, err := storeTogether(ctx, l.conn.NATS(), messages)
+	if err != nil {
 		l.log.Debug("events not taken together", "events", len(messages), "error", err)
 	}
-	for _, m := range messages {
-		l.publishOne(ctx, m)
-	}
+	return err == nil
 }
 
 // publishOne tries until the stream has the event, or says that it never will.
-func (l *eventLog) publishOne(ctx context.Context, m *nats.Msg) {
-	for tries := 0; ; tries++ {
+// It reports false when ctx ends before that.
+func (l *eventLog) publishOne(ctx context.Context, m *nats.Msg) bool {
+	for tries := 0; ctx.Err() == nil; tries++ {
 		_, err := l.js.PublishMsg(ctx, m)
 		switch {
 		case err == nil:
-			return
-		case tooLarge(err) || ctx.Err() != nil:
-			l.log.Warn("event not published", "id", m.Header.Get(nats.MsgIdHdr), "error", err)
-			return
-		case tries == 0:
+			return true
+		case tooLarge(err):
+			l.log.Error("event not published", "id", m.Header.Get(nats.MsgIdHdr), "error", err)
+			return true
+		case tries == 0 && ctx.Err() == nil:
 			l.log.Warn("event not taken, trying again", "subject", m.Subject, "error", err)
 		}
 		select {
@@ -284,6 +313,7 @@ func (l *eventLog) publishOne(ctx context.Context, m *nats.Msg) {
 		case <-ctx.Done():
 		}
 	}
+	return false
 }
 
 // tooLarge tells whether a message is refused for what it is, and not for how
