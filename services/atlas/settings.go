@@ -26,7 +26,7 @@ const (
 // settings answers all settings of a service, as the bucket has them now. Of
 // their changes the bucket tells by itself.
 func (n *Node) settings(ctx context.Context, m micro.Request) (registry.Settings, error) {
-	if _, err := requesterOf(m); err != nil {
+	if _, err := n.requesterOf(m); err != nil {
 		return registry.Settings{}, err
 	}
 	k, err := serviceIn(m.Subject())
