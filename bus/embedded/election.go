@@ -13,7 +13,7 @@ import (
 // followers stands for election. The server's own 9 s leave writes blocked
 // for longer than 7 s after every eighth death of a leader; with the first
 // unchanged at 4 s, twice two seconds of stalling are tolerated as before.
-// There is no option for it (docs/adr/0007-elections.md). Should the variable
+// There is no option for it (docs/adr/0010-elections.md). Should the variable
 // go away, the program does not link.
 const electionLatest = 6 * time.Second
 
