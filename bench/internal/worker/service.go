@@ -15,7 +15,7 @@ import (
 
 const (
 	// patience bounds every request to a worker.
-	patience = 4 * time.Minute
+	patience = 6 * time.Minute
 	// dialsMost and followsMost are how many connections and listeners are
 	// set up at once, keepsMost how many connections register at once.
 	dialsMost   = 64
