@@ -2,6 +2,7 @@ package registry
 
 import (
 	"math/bits"
+	"reflect"
 	"strconv"
 	"time"
 )
@@ -21,34 +22,39 @@ const HashVersion = "2:"
 // nanoseconds of Unix time. Metadata is one word, the sum of the hashes of its
 // pairs, because a map has no order. See [digest.word] for a step. It finds
 // what was lost or garbled; it is no protection from forgery.
-func (i Instance) Hash() uint64 {
-	d := newDigest
-	d.text(i.Service)
-	d.text(i.ID)
-	d.text(i.Scheme)
-	d.text(i.Host)
-	d.word(uint64(i.Port))
-	d.text(i.Health)
-	d.text(i.Version)
-	d.text(i.Zone)
-	d.word(uint64(i.Weight))
-	d.word(hashPairs(i.Metadata))
-	d.text(i.Incarnation)
-	d.text(string(i.Status))
-	d.flag(i.Enabled)
-	d.text(i.Owner)
-	d.text(i.Reason)
-	d.time(i.Until)
-	d.time(i.Since)
-	return uint64(d)
+func (i Instance) Hash() uint64 { return i.sum() }
+
+// hash takes the hash of the metadata, which many instances share.
+func (i *Instance) hash(pairs uint64) uint64 {
+	d := newDigest.text(i.Service).text(i.ID).text(i.Scheme).text(i.Host).word(uint64(i.Port))
+	d = d.text(i.Health).text(i.Version).text(i.Zone).word(uint64(i.Weight)).word(pairs)
+	d = d.text(i.Incarnation).text(string(i.Status)).flag(i.Enabled)
+	return uint64(d.text(i.Owner).text(i.Reason).time(i.Until).time(i.Since))
+}
+
+func (i *Instance) sum() uint64 { return i.hash(hashPairs(i.Metadata)) }
+
+// A hasher spares hashing again the metadata that instances share.
+type hasher struct {
+	pairs map[string]string
+	sum   uint64 // of pairs
+}
+
+func (h *hasher) of(in *Instance) uint64 {
+	if !sameMap(h.pairs, in.Metadata) {
+		h.pairs, h.sum = in.Metadata, hashPairs(in.Metadata)
+	}
+	return in.hash(h.sum)
+}
+
+// sameMap tells whether two are one and the same map, not only equal.
+func sameMap(a, b map[string]string) bool {
+	return reflect.ValueOf(a).UnsafePointer() == reflect.ValueOf(b).UnsafePointer()
 }
 
 func hashPairs(pairs map[string]string) (sum uint64) {
 	for key, value := range pairs {
-		d := newDigest
-		d.text(key)
-		d.text(value)
-		sum += uint64(d)
+		sum += uint64(newDigest.text(key).text(value))
 	}
 	return sum
 }
@@ -63,38 +69,47 @@ const (
 )
 
 // word multiplies and folds the 128 bits of the product into 64.
-func (d *digest) word(w uint64) {
-	high, low := bits.Mul64(uint64(*d)^w, factor)
-	*d = digest(high ^ low)
+func (d digest) word(w uint64) digest {
+	high, low := bits.Mul64(uint64(d)^w, factor)
+	return digest(high ^ low)
 }
 
-func (d *digest) text(s string) {
-	d.word(uint64(len(s)))
+func (d digest) text(s string) digest {
+	d = d.word(uint64(len(s)))
 	for ; len(s) >= 8; s = s[8:] {
-		d.word(uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56)
+		d = d.word(uint64(four(s)) | uint64(four(s[4:]))<<32)
 	}
 	if s == "" {
-		return
+		return d
 	}
-	var last uint64
+	return d.word(rest(s))
+}
+
+func four(s string) uint32 {
+	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
+}
+
+// rest returns up to seven bytes, the first in the lowest bits.
+func rest(s string) (w uint64) {
+	at := 0
+	if len(s) >= 4 {
+		w, s, at = uint64(four(s)), s[4:], 32
+	}
 	for i := range len(s) {
-		last |= uint64(s[i]) << (8 * i)
+		w |= uint64(s[i]) << (at + 8*i)
 	}
-	d.word(last)
+	return w
 }
 
-func (d *digest) time(t time.Time) {
-	d.word(uint64(t.Unix()))
-	d.word(uint64(t.Nanosecond()))
+func (d digest) time(t time.Time) digest {
+	return d.word(uint64(t.Unix())).word(uint64(t.Nanosecond()))
 }
 
-func (d *digest) flag(b bool) {
+func (d digest) flag(b bool) digest {
 	if b {
-		d.word(1)
-		return
+		return d.word(1)
 	}
-	d.word(0)
+	return d.word(0)
 }
 
 // FormatHash returns the wire form of a sum of hashes.

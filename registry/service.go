@@ -24,7 +24,7 @@ type Service struct {
 // newService keeps the list, unless it has to be sorted first.
 func newService(from ServiceSnapshot) *Service {
 	sorted := from.Instances
-	if !slices.IsSortedFunc(sorted, byID) {
+	if !isSorted(sorted) {
 		sorted = slices.Clone(sorted)
 		slices.SortFunc(sorted, byID)
 	}
@@ -32,10 +32,20 @@ func newService(from ServiceSnapshot) *Service {
 		Name: from.Name, Revision: from.Revision, Meta: from.Meta, MetaRevision: from.MetaRevision,
 		list: newList(sorted), hash: from.Meta.Hash(from.Name),
 	}
+	var hashes hasher
 	for i := range sorted {
-		s.hash += sorted[i].Hash()
+		s.hash += hashes.of(&sorted[i])
 	}
 	return s
+}
+
+func isSorted(all []Instance) bool {
+	for i := range all[min(len(all), 1):] {
+		if all[i].ID > all[i+1].ID {
+			return false
+		}
+	}
+	return true
 }
 
 func byID(a, b Instance) int { return strings.Compare(a.ID, b.ID) }

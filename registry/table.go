@@ -43,9 +43,7 @@ func NewTable(realm, epoch string) *Table {
 }
 
 func shardOf(service string) uint8 {
-	d := newDigest
-	d.text(service)
-	return uint8(d)
+	return uint8(newDigest.text(service))
 }
 
 // Service returns the view of a service, nil if the table has none.

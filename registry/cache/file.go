@@ -14,7 +14,7 @@ import (
 // A file is a line that names the format and its version, a line of JSON that
 // says what follows, the parts of a packed snapshot, and the SHA-256 of all
 // that.
-const magic = "fairlead table 1\n"
+const magic = "fairlead table 2\n"
 
 // head is the line of JSON.
 type head struct {

@@ -23,6 +23,26 @@ type field struct {
 // next returns the next field; false at the end, be it because the rest makes
 // no sense. What is of a kind that this form does not use is skipped.
 func (f *fields) next() (field, bool) {
+	s := f.rest
+	if len(s) < 2 || s[0] >= 0x80 {
+		return f.rare()
+	}
+	// Nearly all tags and lengths are of one byte.
+	one := field{id: int(s[0] >> 3)}
+	switch end := 2 + int(s[1]); {
+	case s[0]&7 == wireNumber:
+		f.rest = s[1:]
+		one.number = f.number()
+		return one, !f.damaged
+	case s[0]&7 == wireBytes && s[1] < 0x80 && end <= len(s):
+		one.text, f.rest = s[2:end], s[end:]
+		return one, true
+	}
+	return f.rare()
+}
+
+// rare reads fields of every kind.
+func (f *fields) rare() (field, bool) {
 	for f.rest != "" {
 		tag := f.number()
 		one, known := field{id: int(tag >> 3)}, true
@@ -52,21 +72,13 @@ func (f *fields) next() (field, bool) {
 
 // number reads one of up to ten bytes, as [binary.Uvarint] does.
 func (f *fields) number() uint64 {
-	if f.rest != "" && f.rest[0] < 0x80 { // nearly all tags and lengths
-		n := f.rest[0]
-		f.rest = f.rest[1:]
-		return uint64(n)
-	}
-	return f.longNumber()
-}
-
-func (f *fields) longNumber() uint64 {
 	var n uint64
-	for i := range min(len(f.rest), binary.MaxVarintLen64) {
-		c := f.rest[i]
-		n |= uint64(c&0x7f) << (7 * i)
+	s := f.rest
+	for i := range min(len(s), binary.MaxVarintLen64) {
+		c := s[i]
+		n |= uint64(c&0x7f) << (7 * i & 63)
 		if c < 0x80 {
-			f.rest = f.rest[i+1:]
+			f.rest = s[i+1:]
 			return n
 		}
 	}

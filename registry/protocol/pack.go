@@ -18,17 +18,23 @@ import (
 //	message Part     { repeated Service services = 1; }
 //	message Service  { string name = 1; uint64 revision = 2; uint64 count = 3;
 //	                   repeated Instance instances = 4; bytes meta = 5; uint64 meta_revision = 6; }
-//	message Instance { string id = 1; string scheme = 2; string host = 3; uint64 port = 4;
-//	                   string health = 5; string version = 6; string zone = 7; uint64 weight = 8;
-//	                   Metadata metadata = 9; string incarnation = 10;
-//	                   string status = 11; bool enabled = 12; string owner = 13; string reason = 14;
-//	                   google.protobuf.Timestamp until = 15, since = 16; uint64 revision = 17; }
+//	message Instance { optional string id = 1; optional string scheme = 2; optional string host = 3;
+//	                   optional uint64 port = 4; optional string health = 5; optional string version = 6;
+//	                   optional string zone = 7; optional uint64 weight = 8; Metadata metadata = 9;
+//	                   optional string incarnation = 10; optional string status = 11; optional bool enabled = 12;
+//	                   Timestamp since = 13; optional uint64 revision = 14; Timestamp until = 15;
+//	                   optional string owner = 16; optional string reason = 17; }
 //
-//	message Metadata { map<string, string> pairs = 1; }
+//	message Metadata  { map<string, string> pairs = 1; }
+//	message Timestamp { optional int64 seconds = 1; int64 nanos = 2; }
+//
+// The copies of a service have most in common: a field that an instance lacks
+// is as in the instance before it in the same message Service, and of the first
+// one empty. So a field that becomes empty is there, with its empty value.
 //
 // A service of many instances goes on in the next part under the same name;
 // count says how many a part has. What is known of it as a whole is in the
-// first of its parts, as JSON: few services have it, and it grows. Times that are not set are left out.
+// first of its parts, as JSON: few services have it, and it grows.
 const (
 	partService = 1
 
@@ -51,11 +57,11 @@ const (
 	instanceIncarnation = 10
 	instanceStatus      = 11
 	instanceEnabled     = 12
-	instanceOwner       = 13
-	instanceReason      = 14
+	instanceSince       = 13
+	instanceRevision    = 14
 	instanceUntil       = 15
-	instanceSince       = 16
-	instanceRevision    = 17
+	instanceOwner       = 16
+	instanceReason      = 17
 
 	metadataPair = 1
 
@@ -69,7 +75,7 @@ const (
 // PackServices returns the bodies of a snapshot's parts, at least one, each an
 // S2 block that can be unpacked by itself.
 func PackServices(services []registry.ServiceSnapshot) [][]byte {
-	var p packer
+	p := packer{before: &nothing}
 	for _, s := range services {
 		p.add(s)
 	}
@@ -85,20 +91,27 @@ type packer struct {
 	part      []byte
 	instances []byte // of the service under way
 	count     uint64
-	described bool // its metadata is in a part already
+	described bool               // its metadata is in a part already
+	before    *registry.Instance // the one before it in the same message
 	one       []byte
 }
+
+// nothing is what the first instance of a message is compared with.
+var nothing registry.Instance
 
 func (p *packer) add(s registry.ServiceSnapshot) {
 	p.described = false
 	for i := range s.Instances {
-		p.one = appendInstance(p.one[:0], &s.Instances[i])
+		in := &s.Instances[i]
+		p.one = appendInstance(p.one[:0], p.before, in)
 		if p.count > 0 && len(p.part)+len(p.instances)+len(p.one) > PartSize-1024 {
 			p.endService(s)
 			p.endPart()
+			p.one = appendInstance(p.one[:0], p.before, in)
 		}
 		p.instances = appendMessage(p.instances, serviceInstances, p.one)
 		p.count++
+		p.before = in
 	}
 	p.endService(s)
 }
@@ -117,7 +130,7 @@ func (p *packer) endService(s registry.ServiceSnapshot) {
 	p.part = appendTag(p.part, partService, wireBytes)
 	p.part = binary.AppendUvarint(p.part, uint64(len(head)+len(p.instances)))
 	p.part = append(append(p.part, head...), p.instances...)
-	p.instances, p.count, p.described = p.instances[:0], 0, true
+	p.instances, p.count, p.described, p.before = p.instances[:0], 0, true, &nothing
 }
 
 func appendMeta(b []byte, s registry.ServiceSnapshot) []byte {
@@ -134,32 +147,53 @@ func (p *packer) endPart() {
 	p.part = p.part[:0]
 }
 
-func appendInstance(b []byte, in *registry.Instance) []byte {
-	b = appendText(b, instanceID, in.ID)
-	b = appendText(b, instanceScheme, in.Scheme)
-	b = appendText(b, instanceHost, in.Host)
-	b = appendNumber(b, instancePort, uint64(in.Port))
-	b = appendText(b, instanceHealth, in.Health)
-	b = appendText(b, instanceVersion, in.Version)
-	b = appendText(b, instanceZone, in.Zone)
-	b = appendNumber(b, instanceWeight, uint64(in.Weight))
-	b = appendMetadata(b, in.Metadata)
-	b = appendText(b, instanceIncarnation, in.Incarnation)
-	b = appendText(b, instanceStatus, string(in.Status))
-	if in.Enabled {
-		b = appendNumber(b, instanceEnabled, 1)
-	}
-	b = appendText(b, instanceOwner, in.Owner)
-	b = appendText(b, instanceReason, in.Reason)
-	b = appendTime(b, instanceUntil, in.Until)
-	b = appendTime(b, instanceSince, in.Since)
-	return appendNumber(b, instanceRevision, in.Revision)
+// appendInstance appends what an instance has other than the one before it.
+func appendInstance(b []byte, before, in *registry.Instance) []byte {
+	b = appendOther(b, instanceID, before.ID, in.ID)
+	b = appendOther(b, instanceScheme, before.Scheme, in.Scheme)
+	b = appendOther(b, instanceHost, before.Host, in.Host)
+	b = appendOtherNumber(b, instancePort, uint64(before.Port), uint64(in.Port))
+	b = appendOther(b, instanceHealth, before.Health, in.Health)
+	b = appendOther(b, instanceVersion, before.Version, in.Version)
+	b = appendOther(b, instanceZone, before.Zone, in.Zone)
+	b = appendOtherNumber(b, instanceWeight, uint64(before.Weight), uint64(in.Weight))
+	b = appendOtherMetadata(b, before.Metadata, in.Metadata)
+	b = appendOther(b, instanceIncarnation, before.Incarnation, in.Incarnation)
+	b = appendOther(b, instanceStatus, string(before.Status), string(in.Status))
+	b = appendOtherNumber(b, instanceEnabled, flag(before.Enabled), flag(in.Enabled))
+	b = appendOtherTime(b, instanceSince, before.Since, in.Since)
+	b = appendOtherNumber(b, instanceRevision, before.Revision, in.Revision)
+	b = appendOtherTime(b, instanceUntil, before.Until, in.Until)
+	b = appendOther(b, instanceOwner, before.Owner, in.Owner)
+	return appendOther(b, instanceReason, before.Reason, in.Reason)
 }
 
-// appendMetadata keeps the keys in order, so that equal metadata is equal in
-// its packed form.
-func appendMetadata(b []byte, pairs map[string]string) []byte {
-	if len(pairs) == 0 {
+func appendOther(b []byte, field int, before, s string) []byte {
+	if s == before {
+		return b
+	}
+	b = binary.AppendUvarint(appendTag(b, field, wireBytes), uint64(len(s)))
+	return append(b, s...)
+}
+
+func appendOtherNumber(b []byte, field int, before, n uint64) []byte {
+	if n == before {
+		return b
+	}
+	return binary.AppendUvarint(appendTag(b, field, wireNumber), n)
+}
+
+func flag(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// appendOtherMetadata keeps the keys in order, so that equal metadata is equal
+// in its packed form.
+func appendOtherMetadata(b []byte, before, pairs map[string]string) []byte {
+	if maps.Equal(before, pairs) {
 		return b
 	}
 	var keyRoom [8]string
@@ -173,12 +207,18 @@ func appendMetadata(b []byte, pairs map[string]string) []byte {
 	return appendMessage(b, instanceMetadata, all)
 }
 
-func appendTime(b []byte, field int, t time.Time) []byte {
-	if t.IsZero() {
+// appendOtherTime leaves a time that is not set without seconds.
+func appendOtherTime(b []byte, field int, before, t time.Time) []byte {
+	if t.Equal(before) {
 		return b
 	}
 	var room [24]byte
-	return appendMessage(b, field, appendNumber(appendNumber(room[:0], timeSeconds, uint64(t.Unix())), timeNanos, uint64(t.Nanosecond())))
+	text := room[:0]
+	if !t.IsZero() {
+		text = binary.AppendUvarint(appendTag(text, timeSeconds, wireNumber), uint64(t.Unix()))
+		text = appendNumber(text, timeNanos, uint64(t.Nanosecond()))
+	}
+	return appendMessage(b, field, text)
 }
 
 const (

@@ -24,7 +24,7 @@ const (
 	EncodingJSON = "json+s2"
 	// EncodingPacked has an S2 block of its own in each part, see
 	// [PackServices].
-	EncodingPacked = "packed1+s2"
+	EncodingPacked = "packed2+s2"
 
 	// PartSize is about the most bytes of a part, well below the bus's default
 	// payload limit of 1 MiB.

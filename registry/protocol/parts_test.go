@@ -88,7 +88,9 @@ func TestEveryFieldSurvivesPacking(t *testing.T) {
 			Status: registry.Passing, Enabled: true, Owner: "ana", Reason: "broken disk",
 			Until: time.Date(9999, 1, 31, 18, 0, 0, 1, time.UTC), Since: time.Date(1965, 1, 2, 3, 4, 5, 6000, time.UTC),
 			Revision: 17,
-		}, {Service: "identity", ID: "host002-5000"}}},
+		}, {Service: "identity", ID: "host002-5000"}, {
+			Service: "identity", ID: "host003-5000", Since: time.Unix(0, 0).UTC(), Until: time.Unix(0, 1).UTC(), Enabled: true,
+		}, {Service: "identity", ID: "host004-5000", Port: 1 << 40, Metadata: map[string]string{"git": "4f2a"}}}},
 	}}
 	if got := join(t, encodings[EncodingPacked](t, s)); !reflect.DeepEqual(got, s) {
 		t.Errorf("got %+v\nexpected %+v", got, s)

@@ -3,7 +3,6 @@ package protocol
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 	"unsafe"
 
@@ -69,20 +68,21 @@ const leastInstance = 16
 
 func (u *unpacker) service(text string) (s registry.ServiceSnapshot) {
 	s.Instances = []registry.Instance{}
+	// What instances have in common is copied from one to the next. On the
+	// stack, because every pointer put in the heap costs a collection under way.
+	var in registry.Instance
 	f := fields{rest: text}
 	for one, ok := f.next(); ok && u.err == nil; one, ok = f.next() {
 		switch one.id {
 		case serviceName:
-			s.Name = one.text
+			s.Name, in.Service = one.text, one.text
 		case serviceRevision:
 			s.Revision = one.number
 		case serviceCount:
 			s.Instances = make([]registry.Instance, 0, min(one.number, uint64(len(f.rest)/leastInstance)+1))
 		case serviceInstances:
-			n := len(s.Instances)
-			s.Instances = slices.Grow(s.Instances, 1)[:n+1]
-			s.Instances[n].Service = s.Name
-			u.instance(one.text, &s.Instances[n])
+			u.instance(one.text, &in)
+			s.Instances = append(s.Instances, in)
 		case serviceMeta:
 			u.meta(one.text, &s.Meta)
 		case serviceMetaSince:
@@ -99,9 +99,9 @@ func (u *unpacker) meta(text string, m *registry.Meta) {
 	}
 }
 
+// instance sets the fields of an instance that are there.
 func (u *unpacker) instance(text string, in *registry.Instance) {
 	f := fields{rest: text}
-	pairs := ""
 	for one, ok := f.next(); ok; one, ok = f.next() {
 		switch one.id {
 		case instanceID:
@@ -121,7 +121,7 @@ func (u *unpacker) instance(text string, in *registry.Instance) {
 		case instanceWeight:
 			in.Weight = int(one.number)
 		case instanceMetadata:
-			pairs = one.text
+			in.Metadata = u.pairs(one.text)
 		case instanceIncarnation:
 			in.Incarnation = one.text
 		case instanceStatus:
@@ -140,14 +140,14 @@ func (u *unpacker) instance(text string, in *registry.Instance) {
 			in.Revision = one.number
 		}
 	}
-	if pairs != "" {
-		in.Metadata = u.pairs(pairs)
-	}
 	u.end(&f)
 }
 
 // pairs returns a map that instances share, which is why nobody may change it.
 func (u *unpacker) pairs(text string) map[string]string {
+	if text == "" {
+		return nil
+	}
 	if shared, ok := u.metadata[text]; ok {
 		return shared
 	}
@@ -180,16 +180,20 @@ func (u *unpacker) pair(text string) (key, value string) {
 
 func (u *unpacker) time(text string) time.Time {
 	var seconds, nanos int64
+	set := false
 	f := fields{rest: text}
 	for one, ok := f.next(); ok; one, ok = f.next() {
 		switch one.id {
 		case timeSeconds:
-			seconds = int64(one.number)
+			seconds, set = int64(one.number), true
 		case timeNanos:
 			nanos = int64(one.number)
 		}
 	}
 	u.end(&f)
+	if !set {
+		return time.Time{}
+	}
 	return time.Unix(seconds, nanos).UTC()
 }
 
