@@ -109,8 +109,8 @@ func (s *Service) Len() int { return s.all().count }
 func (s *Service) All() iter.Seq[Instance] {
 	return func(yield func(Instance) bool) {
 		for _, block := range s.all().blocks {
-			for i := range block {
-				if !yield(block[i]) {
+			for _, in := range block {
+				if !yield(*in) {
 					return
 				}
 			}
@@ -118,19 +118,28 @@ func (s *Service) All() iter.Seq[Instance] {
 	}
 }
 
-// Instances returns the instances, sorted by id. The list may be the service's
-// own: do not change it. Of a service of many instances it is a copy, which
-// [Service.All] spares.
+// Instances returns a copy of the instances, sorted by id, which [Service.All]
+// spares.
 func (s *Service) Instances() []Instance { return s.all().flat() }
 
 // Instance returns one instance by id.
 func (s *Service) Instance(id string) (Instance, bool) {
+	in := s.Find(id)
+	if in == nil {
+		return Instance{}, false
+	}
+	return *in, true
+}
+
+// Find returns one instance by id, nil if there is none. It is the service's
+// own: do not change it.
+func (s *Service) Find(id string) *Instance {
 	l := s.all()
 	block, at, found := l.find(id)
 	if !found {
-		return Instance{}, false
+		return nil
 	}
-	return l.blocks[block][at], true
+	return l.blocks[block][at]
 }
 
 func (s *Service) all() list {

@@ -26,12 +26,14 @@ type entry struct {
 // each aspect, and the sequence of each key's last message, good or not, which
 // the next compare-and-set must name.
 type slot struct {
+	key    registry.Key
 	record *record
 	flag   *registry.Flag
 	weight *registry.Weight
 	drain  *registry.Drain
 	seqs   [aspects]uint64
-	view   *registry.Instance
+	// view is the table's own.
+	view *registry.Instance
 }
 
 // A transition is what one entry changed. Before and After are routing views,
@@ -79,6 +81,7 @@ type model struct {
 	quarantined map[string]string
 	// strikes counts the bad values that a key got one after the other.
 	strikes map[string]int
+	words   words
 	// loading is set while the bucket is replayed: the tables are then made
 	// once at the end, not once an entry.
 	loading *loading
@@ -129,16 +132,19 @@ func (m *model) apply(e entry) transition {
 		m.quarantine(&t, err)
 		return t
 	}
-	t.key, t.aspect = key, a
 	s := m.slot(key)
+	t.key, t.aspect = s.key, a
 	s.seqs[a] = e.seq
 	t.before, t.recordBefore, t.flagBefore = s.view, s.record, s.flag
 	if err := s.set(a, e); err != nil {
 		m.quarantine(&t, err)
 	} else {
 		m.release(&t)
+		if a == aspectRecord {
+			m.words.record(s.record)
+		}
 	}
-	m.fold(key, s, &t)
+	m.fold(s, &t)
 	return t
 }
 
@@ -178,8 +184,8 @@ func (m *model) release(t *transition) {
 func (m *model) slot(k registry.Key) *slot {
 	s := m.slots[k]
 	if s == nil {
-		s = &slot{}
-		m.slots[k] = s
+		s = &slot{key: m.words.key(k)}
+		m.slots[s.key] = s
 	}
 	return s
 }
@@ -221,19 +227,19 @@ func pointer[T any](decode func([]byte) (T, error)) func([]byte) (*T, error) {
 
 // fold brings the view and the realm's table up to date and completes the
 // transition.
-func (m *model) fold(k registry.Key, s *slot, t *transition) {
-	after := s.fold(k, t.entry)
-	if after != nil && s.view != nil && after.Hash() == s.view.Hash() {
-		after = s.view
+func (m *model) fold(s *slot, t *transition) {
+	t.after = s.fold(s.key, t.entry)
+	if t.after != nil && s.view != nil && t.after.Hash() == s.view.Hash() {
+		t.after = s.view
 	}
-	s.view = after
-	t.after, t.recordAfter, t.flagAfter = after, s.record, s.flag
+	t.recordAfter, t.flagAfter = s.record, s.flag
 	t.weightAfter, t.drainAfter = s.weight, s.drain
 	if m.loading != nil {
 		m.loading.note(t)
-		return
+	} else {
+		m.enter(t)
 	}
-	m.enter(t)
+	s.view = t.after
 }
 
 // enter brings the realm's table up to date and completes the transition.
@@ -248,6 +254,7 @@ func (m *model) enter(t *transition) {
 		table = table.WithoutInstance(k.Service, k.Instance, t.entry.seq)
 	default:
 		table = table.WithInstance(*after)
+		t.after = table.Service(k.Service).Find(k.Instance)
 	}
 	m.tables[k.Realm] = table.At(registry.Revision{Epoch: m.epoch, Sequence: t.entry.seq})
 }
@@ -276,6 +283,16 @@ func (m *model) finish() {
 	}
 	for k, list := range instances {
 		m.tables[k.Realm] = m.tables[k.Realm].WithSnapshot(m.snapshot(k, l.services[k], list))
+	}
+	m.shareViews()
+}
+
+// shareViews has the slots hold the views of the tables and not copies.
+func (m *model) shareViews() {
+	for k, s := range m.slots {
+		if s.view != nil {
+			s.view = m.tables[k.Realm].Service(k.Service).Find(k.Instance)
+		}
 	}
 }
 

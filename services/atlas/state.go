@@ -175,6 +175,7 @@ func (s *state) tick(ctx context.Context, at time.Time) {
 	if at.Sub(s.lead.said) >= presentEvery {
 		s.lead.said = at
 		s.forgetClosed(s.node.moment(at))
+		s.recent.forget(at)
 		s.say(nodeSubject, at)
 	}
 	s.vote(ctx, at)

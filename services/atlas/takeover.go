@@ -30,13 +30,22 @@ type recentTransition struct {
 
 func (r *recent) add(t transition, now time.Time) {
 	r.list = append(r.list, recentTransition{t, now})
+	r.forget(now)
+}
+
+// forget drops what is too old, and too much.
+func (r *recent) forget(now time.Time) {
 	drop := max(0, len(r.list)-rememberMost)
 	for drop < len(r.list) && now.Sub(r.list[drop].at) > rememberFor {
 		drop++
 	}
 	if drop > 0 {
 		r.after = r.list[drop-1].entry.seq
+		clear(r.list[:drop])
 		r.list = r.list[drop:]
+	}
+	if len(r.list) == 0 {
+		r.list = nil
 	}
 }
 
