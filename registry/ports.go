@@ -184,6 +184,27 @@ type Source interface {
 	Snapshot(ctx context.Context, interest Interest) (Snapshot, error)
 }
 
+// A SettingsSource is where the settings of services are read.
+type SettingsSource interface {
+	// Settings returns all settings of a service as of a revision; a service
+	// that has none is no error. The errors are those of [Atlas].
+	Settings(ctx context.Context, k ServiceKey) (Settings, error)
+	// ListenSettings calls hear for every change of a service's settings, one
+	// at a time and in rising order of their revisions, until stop is called;
+	// stop waits for a call under way. What is missed while the registry is
+	// out of reach is learned by asking for all again. hear must not block.
+	ListenSettings(k ServiceKey, hear func(Setting)) (stop func(), err error)
+}
+
+// A SettingsStore can change settings too.
+type SettingsStore interface {
+	SettingsSource
+	// Configure sets one of a service's settings, nil takes it away: where
+	// there was none, the revision's sequence is zero. The service needs no
+	// instances.
+	Configure(ctx context.Context, k ServiceKey, name string, value *string) (Revision, error)
+}
+
 // A Saved snapshot outlives the process that followed it.
 type Saved struct {
 	Snapshot

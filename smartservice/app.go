@@ -34,6 +34,7 @@ type App struct {
 	checks    []*check
 	telemetry *telemetry
 	caller    *caller
+	settings  *Settings
 	draining  chan struct{}
 
 	mu      sync.Mutex
@@ -52,6 +53,7 @@ func newApp(name string, opts Options, env environment) *App {
 	a := &App{name: name, given: opts, env: env, mux: http.NewServeMux(), draining: make(chan struct{})}
 	a.telemetry, a.err = newTelemetry(name, opts.TracerProvider)
 	a.caller = newCaller(a.newClient)
+	a.settings = newSettings(env.getenv, cmp.Or(opts.Logger, slog.Default()))
 	return a
 }
 
@@ -166,6 +168,10 @@ func hurryOn(ctx context.Context, signals chan os.Signal) (context.Context, func
 // long, such as streams of events, should end then, for their clients to come
 // back at another instance; what does not is cut after ShutdownTimeout.
 func (a *App) Draining() <-chan struct{} { return a.draining }
+
+// Settings are the service's, live. They can be had before Start, and are then
+// those of the flags and the environment.
+func (a *App) Settings() *Settings { return a.settings }
 
 // MeterProvider is where the service's own metrics go; they appear at
 // /metrics beside the platform's.

@@ -39,6 +39,18 @@
 // headers, by which the registry tells this life of the instance from another
 // program that was given its port.
 //
+// # Settings
+//
+// [App.Settings] has values by name that operators may change while the service
+// runs. For each name the first of these counts that has a value which makes
+// sense: the flag -set NAME=VALUE, the environment variable of the same name,
+// the registry's setting of the service, and the default in the code. So what
+// somebody has decided for one process stays decided whatever is said to all.
+// The registry's values are followed live; while it is away, those known go on
+// to count.
+//
+//	limit := app.Settings().Int("MAX_USERS", 100)
+//
 // # Calling others
 //
 // [App.Client] calls services by name. Pass the request's context on, so that

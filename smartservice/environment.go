@@ -30,6 +30,8 @@ type session interface {
 	Atlas() registry.Atlas
 	// Resolver finds the services of the realm.
 	Resolver() registry.Resolver
+	// Settings is where settings are read.
+	Settings() registry.SettingsSource
 	// OnConnect has a function called after each connection to the bus.
 	OnConnect(func()) (remove func())
 	Close(ctx context.Context) error
@@ -47,5 +49,6 @@ func openSession(ctx context.Context, o Options, key registry.Key, log *slog.Log
 type busSession struct{ *connect.Session }
 
 func (s busSession) Atlas() registry.Atlas               { return s.Session.Atlas() }
+func (s busSession) Settings() registry.SettingsSource   { return s.Session.Atlas() }
 func (s busSession) Resolver() registry.Resolver         { return s.Table() }
 func (s busSession) OnConnect(fn func()) (remove func()) { return s.Bus().OnConnect(fn) }

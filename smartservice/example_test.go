@@ -49,6 +49,19 @@ func ExampleApp_Check() {
 	app.Main()
 }
 
+// A service whose operators may change what it says, and how much, while it
+// runs: `fairlead settings set identity GREETING 'Good day'`.
+func ExampleApp_Settings() {
+	app := smartservice.New("identity", smartservice.Options{})
+	settings := app.Settings()
+	app.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, settings.String("GREETING", "hello"))
+	})
+	settings.OnChange(func(names []string) { log.Println("other settings:", names) })
+	fmt.Println(settings.String("GREETING", "hello"), settings.Int("MAX_USERS", 100))
+	// Output: hello 100
+}
+
 // A program with flags of its own.
 func ExampleApp_Flags() {
 	app := smartservice.New("identity", smartservice.Options{})

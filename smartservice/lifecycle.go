@@ -139,6 +139,7 @@ func (l *life) open(ctx context.Context, a *App) error {
 		return err
 	}
 	l.later("leave the realm", tidyTimeout, l.session.Close)
+	l.later("leave the settings", tidyTimeout, a.settings.follow(l.session, l.key.ServiceKey(), l.log))
 	a.caller.open(l.session.Resolver())
 	l.health = &health{key: l.key, version: l.options.Version, checks: a.checks, draining: l.draining}
 	beater, _ := l.session.Atlas().(registry.Beater)

@@ -74,6 +74,7 @@ type memorySession struct {
 }
 
 func (s memorySession) Atlas() registry.Atlas               { return s.realm }
+func (s memorySession) Settings() registry.SettingsSource   { return s.realm }
 func (s memorySession) Resolver() registry.Resolver         { return s.table }
 func (s memorySession) OnConnect(fn func()) (remove func()) { return s.realm.OnConnect(fn) }
 func (s memorySession) Close(context.Context) error         { s.table.Close(); return nil }

@@ -1,136 +1,217 @@
 package smartservice
 
 import (
-	"flag"
+	"context"
 	"fmt"
-	"net"
+	"log/slog"
 	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"fairlead.dev/registry"
+	"fairlead.dev/registry/settings"
 )
 
-// A setting is one option that an operator may change from outside.
-type setting struct {
-	flag, env, usage string
-	set              func(*Options, string) error
+// An Origin says where the value of a setting comes from.
+type Origin string
+
+// Origins, the strongest first. Where none of them has a value, the author's
+// default counts.
+const (
+	// FromFlag is -set NAME=VALUE.
+	FromFlag Origin = "flag"
+	// FromEnvironment is the environment variable of the same name, unless it
+	// is empty.
+	FromEnvironment Origin = "environment"
+	// FromRegistry is what `fairlead settings set` has set for the service.
+	FromRegistry Origin = "registry"
+)
+
+var origins = []Origin{FromFlag, FromEnvironment, FromRegistry}
+
+// Settings are values by name that an operator may change while the service
+// runs: read them where they are used, each time, for it costs little more than
+// a map. Names are like environment variables'. The methods may be called
+// concurrently.
+//
+// The registry's values are there soon after the start, which does not wait
+// for them; see [Settings.Loaded]. They go on to count while the registry is
+// away. A value that does not parse is logged once and does not count.
+type Settings struct {
+	given  map[string]string // by flags, before the start
+	getenv func(string) string
+	log    atomic.Pointer[slog.Logger]
+	keeper atomic.Pointer[settings.Keeper]
+	opened chan struct{} // closed once keeper is there
+
+	mu         sync.Mutex
+	listeners  map[*func([]string)]struct{}
+	complaints map[string]string // value complained of, by name and origin
 }
 
-// settings lists them in the order in which they are applied. PORT, which many
-// environments set for reasons of their own, gives way to everything that is
-// said to this platform; FAIRLEAD_PORT replaces the port of FAIRLEAD_ADDR.
-func settings() []setting {
-	return []setting{
-		{"realm", "FAIRLEAD_REALM", "realm to live in", text(func(o *Options) *string { return &o.Realm })},
-		{"nats-url", "FAIRLEAD_NATS_URL", "where the bus is", text(func(o *Options) *string { return &o.NATSURL })},
-		{"", "PORT", "", setPort},
-		{"addr", "FAIRLEAD_ADDR", "host:port to listen on; port 0 picks one", text(func(o *Options) *string { return &o.Addr })},
-		{"port", "FAIRLEAD_PORT", "port to listen on, in place of the one in the address", setPort},
-		{"advertise", "FAIRLEAD_ADVERTISE", "host or host:port that others reach the service by", text(func(o *Options) *string { return &o.Advertise })},
-		{"instance", "FAIRLEAD_INSTANCE", "id of this copy, a DNS label", text(func(o *Options) *string { return &o.Instance })},
-		{"version", "FAIRLEAD_VERSION", "version of the program", text(func(o *Options) *string { return &o.Version })},
-		{"zone", "FAIRLEAD_ZONE", "zone the instance stands in", text(func(o *Options) *string { return &o.Zone })},
-		{"weight", "FAIRLEAD_WEIGHT", "share of requests, 1 to 1000", setWeight},
-		{"drain-delay", "FAIRLEAD_DRAIN_DELAY", "how long to serve on after the word that it drains", duration(func(o *Options) *time.Duration { return &o.DrainDelay })},
-		{"shutdown-timeout", "FAIRLEAD_SHUTDOWN_TIMEOUT", "how long to wait for requests in flight", duration(func(o *Options) *time.Duration { return &o.ShutdownTimeout })},
-		{"log-format", "FAIRLEAD_LOG_FORMAT", "json or text", text(func(o *Options) *string { return &o.logFormat })},
-		{"log-level", "FAIRLEAD_LOG_LEVEL", "debug, info, warn or error", text(func(o *Options) *string { return &o.logLevel })},
+func newSettings(getenv func(string) string, log *slog.Logger) *Settings {
+	s := &Settings{
+		given: map[string]string{}, getenv: getenv, opened: make(chan struct{}),
+		listeners: map[*func([]string)]struct{}{}, complaints: map[string]string{},
 	}
+	s.log.Store(log)
+	return s
 }
 
-func text(field func(*Options) *string) func(*Options, string) error {
-	return func(o *Options, value string) error {
-		*field(o) = value
-		return nil
+// give takes the argument of -set.
+func (s *Settings) give(argument string) error {
+	name, value, found := strings.Cut(argument, "=")
+	if !found {
+		return fmt.Errorf("must be NAME=VALUE, got %.80q", argument)
 	}
-}
-
-func duration(field func(*Options) *time.Duration) func(*Options, string) error {
-	return func(o *Options, value string) error {
-		d, err := time.ParseDuration(value)
-		if err != nil {
-			return fmt.Errorf("must be a duration such as 1s or 500ms, got %q", value)
-		}
-		if d == 0 {
-			d = -1 // none, where zero would be the default
-		}
-		*field(o) = d
-		return nil
+	if err := (registry.Setting{Name: name, Value: value}).Validate(); err != nil {
+		return err
 	}
-}
-
-func setWeight(o *Options, value string) error {
-	n, err := strconv.Atoi(value)
-	if err != nil || n < 1 || n > registry.MaxWeight {
-		return fmt.Errorf("must be a whole number from 1 to %d, got %q", registry.MaxWeight, value)
-	}
-	o.Weight = n
+	s.given[name] = value
 	return nil
 }
 
-func setPort(o *Options, value string) error {
-	if n, err := strconv.Atoi(value); err != nil || n < 0 || n > 65535 {
-		return fmt.Errorf("must be a port from 0 to 65535, got %q", value)
+// Lookup returns the value that counts, and where it comes from.
+func (s *Settings) Lookup(name string) (value string, from Origin, ok bool) {
+	for _, from := range origins {
+		if value, ok := s.lookup(name, from); ok {
+			return value, from, true
+		}
 	}
-	host, _, err := net.SplitHostPort(o.withDefaults().Addr)
-	if err != nil {
-		return fmt.Errorf("replaces the port of an address that is none: %w", err)
-	}
-	o.Addr = net.JoinHostPort(host, value)
-	return nil
+	return "", "", false
 }
 
-// fromEnvironment returns o changed by what the environment says. The error
-// names the variable.
-func (o Options) fromEnvironment(getenv func(string) string) (Options, error) {
-	for _, s := range settings() {
-		value := getenv(s.env)
-		if value == "" {
+func (s *Settings) lookup(name string, from Origin) (value string, ok bool) {
+	switch from {
+	case FromFlag:
+		value, ok = s.given[name]
+		return value, ok
+	case FromEnvironment:
+		value = s.getenv(name)
+		return value, value != ""
+	}
+	if keeper := s.keeper.Load(); keeper != nil {
+		return keeper.Values().Lookup(name)
+	}
+	return "", false
+}
+
+// String returns the value of a setting, or the author's default.
+func (s *Settings) String(name, fallback string) string {
+	return parsed(s, name, fallback, "text", func(v string) (string, error) { return v, nil })
+}
+
+// Int returns a whole number.
+func (s *Settings) Int(name string, fallback int) int {
+	return parsed(s, name, fallback, "a whole number", strconv.Atoi)
+}
+
+// Float returns a number.
+func (s *Settings) Float(name string, fallback float64) float64 {
+	return parsed(s, name, fallback, "a number", func(v string) (float64, error) { return strconv.ParseFloat(v, 64) })
+}
+
+// Bool returns true for 1, t and true, and false for 0, f and false.
+func (s *Settings) Bool(name string, fallback bool) bool {
+	return parsed(s, name, fallback, "true or false", strconv.ParseBool)
+}
+
+// Duration returns a duration such as 1m30s.
+func (s *Settings) Duration(name string, fallback time.Duration) time.Duration {
+	return parsed(s, name, fallback, "a duration such as 1s or 500ms", time.ParseDuration)
+}
+
+// parsed returns the first value that can be read.
+func parsed[T any](s *Settings, name string, fallback T, want string, parse func(string) (T, error)) T {
+	for _, from := range origins {
+		text, ok := s.lookup(name, from)
+		if !ok {
 			continue
 		}
-		if err := s.set(&o, value); err != nil {
-			return o, fmt.Errorf("%s: %w", s.env, err)
+		value, err := parse(text)
+		if err == nil {
+			return value
 		}
+		s.complain(name, from, text, want)
 	}
-	return o, nil
+	return fallback
 }
 
-// Flags defines the service's flags on fs, for a program that has flags of its
-// own. Parse fs before the service starts. [App.RunArgs] and [App.Main] do
-// both by themselves.
-func (a *App) Flags(fs *flag.FlagSet) {
-	for _, s := range settings() {
-		if s.flag == "" {
-			continue
-		}
-		fs.Func(s.flag, s.usage+" ("+s.env+")", a.flagSetter(s))
-	}
-}
-
-// flagSetter checks a value at once, so that the flag package names the flag
-// in its error, and keeps it for the time when the environment was applied.
-func (a *App) flagSetter(s setting) func(string) error {
-	return func(value string) error {
-		var scratch Options
-		if err := s.set(&scratch, value); err != nil {
-			return err
-		}
-		a.flags = append(a.flags, func(o *Options) error { return s.set(o, value) })
-		return nil
+// complain logs what is wrong with a value, once.
+func (s *Settings) complain(name string, from Origin, text, want string) {
+	about := string(from) + " " + name
+	s.mu.Lock()
+	told, again := s.complaints[about]
+	s.complaints[about] = text
+	s.mu.Unlock()
+	if !again || told != text {
+		s.log.Load().Warn("setting does not count", "name", name, "from", string(from), "problem", fmt.Sprintf("must be %s, got %.40q", want, text))
 	}
 }
 
-// resolve folds Options, environment and flags, in this order, into what the
-// service runs by.
-func (a *App) resolve() (Options, error) {
-	o, err := a.given.fromEnvironment(a.env.getenv)
-	if err != nil {
-		return o, err
+// Loaded waits until the registry's values were read once, which serving does
+// not wait for. Bound it: the registry may be away.
+func (s *Settings) Loaded(ctx context.Context) error {
+	select {
+	case <-s.opened:
+		return s.keeper.Load().Loaded(ctx)
+	case <-ctx.Done():
+		return fmt.Errorf("service has not started: %w", ctx.Err())
 	}
-	for _, set := range a.flags {
-		if err := set(&o); err != nil {
-			return o, err
+}
+
+// OnChange has fn called with the names of which the registry has other values
+// than before; the first reading is a change too. What a flag or the
+// environment decides is left out. Calls come one at a time, from a goroutine
+// that ends with the service; fn must not stop the service, and changes wait
+// while it runs. remove takes it off again, and may be called by fn.
+func (s *Settings) OnChange(fn func(names []string)) (remove func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listeners[&fn] = struct{}{}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.listeners, &fn)
+	}
+}
+
+// changed is called by the keeper.
+func (s *Settings) changed(names []string) {
+	var decided []string
+	for _, name := range names {
+		if _, from, ok := s.Lookup(name); !ok || from == FromRegistry {
+			decided = append(decided, name)
 		}
 	}
-	return o.withDefaults(), nil
+	if len(decided) == 0 {
+		return
+	}
+	for _, fn := range s.everyListener() {
+		fn(decided)
+	}
+}
+
+func (s *Settings) everyListener() []func([]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]func([]string), 0, len(s.listeners))
+	for fn := range s.listeners {
+		all = append(all, *fn)
+	}
+	return all
+}
+
+// follow begins to follow the registry's values, and returns what ends it.
+func (s *Settings) follow(way session, key registry.ServiceKey, log *slog.Logger) (stop func(context.Context) error) {
+	keeper := settings.New(settings.Options{
+		Source: way.Settings(), OnConnect: way.OnConnect, Key: key, Changed: s.changed, Logger: log,
+	})
+	s.log.Store(log)
+	s.keeper.Store(keeper)
+	close(s.opened)
+	keeper.Start()
+	return func(ctx context.Context) error { return waitFor(ctx, keeper.Close) }
 }

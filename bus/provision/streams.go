@@ -82,6 +82,9 @@ func registry(replicas int) jetstream.StreamConfig {
 // whoever it was put, and whether the registry runs or not.
 func settings(replicas int) jetstream.StreamConfig {
 	config := bucket(SettingsBucket, "Settings of services", history, replicas)
+	// A reading must not lack what has been heard already, so the leader
+	// answers it: a copy may lag.
+	config.AllowDirect = false
 	config.RePublish = &jetstream.RePublish{
 		Source:      "$KV." + SettingsBucket + ".>",
 		Destination: SettingsChanges + ".>",

@@ -64,6 +64,9 @@ func work() {
 		<-time.After(slowWorkTakes)
 		fmt.Fprint(w, "slow work is done")
 	})
+	app.HandleFunc("GET /greeting", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, app.Settings().String("GREETING", "hello"))
+	})
 	app.HandleFunc("GET /echo", echo)
 	if err := app.RunArgs(context.Background(), nil); err != nil {
 		smartservice.Exit(err)

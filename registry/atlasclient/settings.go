@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/nats-io/nats.go"
 
@@ -12,19 +13,24 @@ import (
 	"fairlead.dev/registry/protocol"
 )
 
-// Settings asks for all settings of a service.
+var _ registry.SettingsStore = (*Client)(nil)
+
+// Settings implements [registry.SettingsSource].
 func (c *Client) Settings(ctx context.Context, k registry.ServiceKey) (registry.Settings, error) {
 	var all registry.Settings
 	err := askService(ctx, c, protocol.ReadSettings, k, struct{}{}, &all)
 	return all, err
 }
 
-// Configure sets one of a service's settings, nil takes it away: where there
-// was none, the revision's sequence is zero.
+// Configure implements [registry.SettingsStore].
 func (c *Client) Configure(ctx context.Context, k registry.ServiceKey, name string, value *string) (registry.Revision, error) {
+	next := registry.Setting{Name: name}
+	if value != nil {
+		next.Value = *value // JSON would mend text that is none
+	}
 	var errs registry.FieldErrors
 	errs.Add(k.Validate())
-	errs.Add(registry.ValidateSettingName(name))
+	errs.Add(next.Validate())
 	if err := errs.Err(); err != nil {
 		return registry.Revision{}, fmt.Errorf("configure: %w", err)
 	}
@@ -35,24 +41,49 @@ func (c *Client) Configure(ctx context.Context, k registry.ServiceKey, name stri
 	return reply.Revision, nil
 }
 
-// ListenSettings calls hear for every change of a service's settings, one at a
-// time, until stop is called. What is missed while the connection is away is
-// learned by asking for all again. Values that make no sense are not heard of.
+// ListenSettings implements [registry.SettingsSource]. Values that make no
+// sense are not heard of. stop must not be called by hear.
 func (c *Client) ListenSettings(k registry.ServiceKey, hear func(registry.Setting)) (stop func(), err error) {
 	if err := k.Validate(); err != nil {
 		return nil, fmt.Errorf("listen to settings: %w", err)
 	}
-	sub, err := c.conn.NATS().Subscribe(protocol.SettingChanges(k), func(m *nats.Msg) {
-		if s, ok := settingOf(m); ok {
-			hear(s)
-			return
-		}
-		c.ignored.Add(1)
-	})
+	ear := &settingsEar{client: c, hear: hear}
+	sub, err := c.conn.NATS().Subscribe(protocol.SettingChanges(k), ear.take)
 	if err != nil {
 		return nil, fmt.Errorf("listen to settings of %s: %w", k, unavailable(err))
 	}
-	return func() { _ = sub.Unsubscribe() }, nil
+	return func() {
+		_ = sub.Unsubscribe()
+		ear.close()
+	}, nil
+}
+
+// A settingsEar passes messages on until it is closed.
+type settingsEar struct {
+	client *Client
+	hear   func(registry.Setting)
+
+	mu     sync.Mutex // held while hear runs
+	closed bool
+}
+
+func (e *settingsEar) take(m *nats.Msg) {
+	s, ok := settingOf(m)
+	if !ok {
+		e.client.ignored.Add(1)
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.closed {
+		e.hear(s)
+	}
+}
+
+func (e *settingsEar) close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closed = true
 }
 
 // settingOf reads what the bucket has stored. A message without the server's

@@ -11,6 +11,6 @@ func TestContract(t *testing.T) {
 	registrytest.Run(t, func(t *testing.T) registrytest.Harness {
 		reg := memory.New(memory.Options{})
 		t.Cleanup(reg.Close)
-		return registrytest.Harness{Atlas: reg, Beater: reg, Source: reg, Explainer: reg, Realm: "test", PublishDigest: reg.PublishDigest}
+		return registrytest.Harness{Atlas: reg, Beater: reg, Source: reg, Explainer: reg, Settings: reg, Realm: "test", PublishDigest: reg.PublishDigest}
 	})
 }

@@ -36,6 +36,7 @@ type Registry struct {
 	tables    map[string]*registry.Table
 	listeners map[*listener]struct{}
 	connects  map[*func()]struct{}
+	settings  settings
 	away      bool
 	dropNext  bool
 	beats     int
@@ -56,6 +57,7 @@ func New(opts Options) *Registry {
 		answers:   opts.Answers,
 		listeners: map[*listener]struct{}{},
 		connects:  map[*func()]struct{}{},
+		settings:  newSettings(),
 	}
 	r.forget()
 	return r
@@ -69,13 +71,16 @@ func (r *Registry) Close() {
 	for _, s := range r.slots {
 		s.stopTimers()
 	}
-	listeners := make([]*listener, 0, len(r.listeners))
+	var stops []func()
 	for l := range r.listeners {
-		listeners = append(listeners, l)
+		stops = append(stops, l.stop)
+	}
+	for l := range r.settings.listeners {
+		stops = append(stops, l.stop)
 	}
 	r.mu.Unlock()
-	for _, l := range listeners {
-		l.stop()
+	for _, stop := range stops {
+		stop()
 	}
 }
 
@@ -87,6 +92,7 @@ func (r *Registry) forget() {
 	r.epoch, r.sequence = randomID(), 0
 	r.slots = map[registry.Key]*slot{}
 	r.tables = map[string]*registry.Table{}
+	r.settings.forget()
 }
 
 func (r *Registry) revision() registry.Revision {

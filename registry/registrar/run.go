@@ -93,7 +93,6 @@ func (r *Registrar) register(s *state) plan {
 	if p.fatal {
 		r.refusal = wrap("register "+r.opts.Key.String(), err)
 	}
-	r.tellFirst(err, p)
 	r.logRegister(s, err)
 	s.held = p.held
 	if p.held {
@@ -101,6 +100,7 @@ func (r *Registrar) register(s *state) plan {
 		lease := s.lease
 		r.lease.Store(&lease)
 	}
+	r.tellFirst(err, p) // whoever waits for it finds the lease
 	if status, _, _ := r.health(); p.held && status != registry.Passing {
 		p.delay = 0 // a registration counts as passing until told otherwise
 	}

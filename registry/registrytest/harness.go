@@ -24,6 +24,8 @@ type Harness struct {
 	PublishDigest func()
 	// Explainer is tested where it is given.
 	Explainer registry.Explainer
+	// Settings are tested where they are given.
+	Settings registry.SettingsStore
 }
 
 // Run runs the suite. start makes a registry for each test, and ends it by
@@ -32,6 +34,17 @@ func Run(t *testing.T, start func(t *testing.T) Harness) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			c.run(&suite{T: t, h: start(t)})
+		})
+	}
+	t.Run("settings", func(t *testing.T) { runSettings(t, start) })
+}
+
+func runSettings(t *testing.T, start func(t *testing.T) Harness) {
+	for _, c := range settingsCases {
+		t.Run(c.name, func(t *testing.T) {
+			if h := start(t); h.Settings != nil {
+				c.run(&suite{T: t, h: h})
+			}
 		})
 	}
 }
@@ -70,6 +83,15 @@ var cases = []struct {
 	{"invalid input names the field and changes nothing", (*suite).invalidInput},
 	{"a digest has the hash of the table", (*suite).digestHash},
 	{"a canceled request fails", (*suite).canceled},
+}
+
+var settingsCases = []struct {
+	name string
+	run  func(*suite)
+}{
+	{"settings are set, read and taken away", (*suite).settingsAreSet},
+	{"changes of settings are heard, those of one service", (*suite).settingsAreHeard},
+	{"settings have bounds", (*suite).settingsHaveBounds},
 }
 
 // A suite is one test's helpers.

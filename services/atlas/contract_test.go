@@ -12,6 +12,6 @@ func TestAtlasFulfilsTheRegistrysContract(t *testing.T) {
 		b := startBus(t, t.TempDir())
 		startNode(t, b, Terms{})
 		client := atlasclient.New(b.app, atlasclient.Options{Logger: quiet()})
-		return registrytest.Harness{Atlas: client, Beater: client, Source: client, Explainer: client, Realm: "local"}
+		return registrytest.Harness{Atlas: client, Beater: client, Source: client, Explainer: client, Settings: client, Realm: "local"}
 	})
 }
