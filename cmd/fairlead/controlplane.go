@@ -251,7 +251,8 @@ func (c *controlPlane) createBridge() error {
 		return err
 	}
 	options := bridge.Options{
-		Atlas: c.session.Atlas(), Source: c.session.Atlas(), Explainer: c.session.Atlas(), Follow: c.follow,
+		Atlas: c.session.Atlas(), Source: c.session.Atlas(), Explainer: c.session.Atlas(),
+		Settings: c.session.Atlas(), Follow: c.follow,
 		Forwarder: forwarder, Realm: c.set.realm, Metrics: c.metrics.handler(), Logger: c.log,
 	}
 	if c.secured != nil {

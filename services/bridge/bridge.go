@@ -41,6 +41,8 @@ type Options struct {
 	Source registry.Source
 	// Explainer adds what only Atlas knows to explanations; nil does without.
 	Explainer registry.Explainer
+	// Settings keeps the settings of services; nil leaves their paths out.
+	Settings registry.SettingsStore
 	// Follow follows a whole realm for the streams of routes. It is called for
 	// the bridge's own realm at once, for others when somebody asks.
 	Follow Follow
@@ -128,6 +130,7 @@ func (b *Bridge) table() []route {
 		{instancePath + "/weight", override(registry.DecodeWeight, b.opts.Atlas.SetWeight)},
 		{instancePath + "/drain", override(registry.DecodeDrain, b.opts.Atlas.SetDrain)},
 	}
+	routes = append(routes, b.settingsRoutes()...)
 	if b.opts.Metrics != nil {
 		routes = append(routes, route{"/metrics", get(func(w http.ResponseWriter, r request) error {
 			b.opts.Metrics.ServeHTTP(w, r.Request)

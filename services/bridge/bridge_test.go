@@ -37,7 +37,7 @@ func newRig(t *testing.T, change func(*Options)) *rig {
 	t.Helper()
 	reg := memory.New(memory.Options{})
 	opts := Options{
-		Atlas: reg, Source: reg, Follow: following(reg), Forwarder: echo{},
+		Atlas: reg, Source: reg, Settings: reg, Follow: following(reg), Forwarder: echo{},
 		Logger: slog.New(slog.DiscardHandler),
 	}
 	if change != nil {
@@ -489,7 +489,7 @@ func TestAQuietRealmIsHealthy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := memory.New(memory.Options{})
 		defer reg.Close()
-		b, err := New(Options{Atlas: reg, Source: reg, Follow: func(string) (registry.Watcher, func(), error) {
+		b, err := New(Options{Atlas: reg, Source: reg, Settings: reg, Follow: func(string) (registry.Watcher, func(), error) {
 			return confirming{registry.NewTable("local", "e1")}, func() {}, nil
 		}})
 		if err != nil {

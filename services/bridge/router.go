@@ -11,7 +11,8 @@ import (
 )
 
 // A request is an HTTP request whose path has been matched. Key has the names
-// that the path gave, all of them valid; the others are empty.
+// that the path gave, all of them valid; the others are empty. The name of a
+// setting stands where that of an instance would.
 type request struct {
 	*http.Request
 	key registry.Key
@@ -51,6 +52,9 @@ func find(routes []route, method, escapedPath string) (h handler, pattern string
 	return nil, "", key, problem.New(http.StatusNotFound, "not-found", "there is nothing at this path; / and /openapi.json tell what there is")
 }
 
+// settingName is the segment of a pattern that names a setting.
+const settingName = "{name}"
+
 func split(escapedPath string) ([]string, error) {
 	segments := strings.Split(strings.TrimPrefix(escapedPath, "/"), "/")
 	for i, s := range segments {
@@ -84,7 +88,7 @@ func nameIn(key *registry.Key, part string) *string {
 		return &key.Realm
 	case "{service}":
 		return &key.Service
-	case "{instance}":
+	case "{instance}", settingName:
 		return &key.Instance
 	}
 	return nil
@@ -95,7 +99,11 @@ func nameIn(key *registry.Key, part string) *string {
 func validate(pattern string, key registry.Key) error {
 	var errs registry.FieldErrors
 	for part := range strings.SplitSeq(pattern, "/") {
-		if name := nameIn(&key, part); name != nil {
+		switch name := nameIn(&key, part); {
+		case name == nil:
+		case part == settingName:
+			errs.Add(registry.ValidateSettingName(*name))
+		default:
 			errs.Add(registry.ValidateName(strings.Trim(part, "{}"), *name))
 		}
 	}
