@@ -16,28 +16,36 @@ const (
 // the blocks that they have in common, and the instances: a change copies
 // their addresses only. No block is empty.
 type list struct {
-	blocks [][]*Instance
+	blocks []block
 	count  int
 }
 
-// newList keeps the instances of the slice.
+type block []listed
+
+// A listed instance comes with its hash, so that replacing it
+// costs one hash and not two.
+type listed struct {
+	*Instance
+	sum uint64
+}
+
+// newList keeps the slice.
 func newList(sorted []Instance) list {
 	if len(sorted) == 0 {
 		return list{}
 	}
-	each := make([]*Instance, len(sorted))
+	all := make(block, len(sorted))
+	var hashes hasher
 	for i := range sorted {
-		each[i] = &sorted[i]
+		all[i] = listed{&sorted[i], hashes.of(&sorted[i])}
 	}
-	l := list{count: len(sorted)}
-	if len(each) <= blockMost {
-		l.blocks = [][]*Instance{each}
+	l := list{count: len(all)}
+	if len(all) <= blockMost {
+		l.blocks = []block{all}
 		return l
 	}
-	l.blocks = make([][]*Instance, 0, len(each)/blockFill+1)
-	for block := range slices.Chunk(each, blockFill) {
-		l.blocks = append(l.blocks, block)
-	}
+	l.blocks = make([]block, 0, len(all)/blockFill+1)
+	l.blocks = slices.AppendSeq(l.blocks, slices.Chunk(all, blockFill))
 	return l
 }
 
@@ -49,7 +57,7 @@ func (l list) flat() []Instance {
 	all := make([]Instance, 0, l.count)
 	for _, block := range l.blocks {
 		for _, in := range block {
-			all = append(all, *in)
+			all = append(all, *in.Instance)
 		}
 	}
 	return all
@@ -57,54 +65,81 @@ func (l list) flat() []Instance {
 
 // find returns where an id is, or would have to be: in the last block that
 // does not begin after it.
-func (l list) find(id string) (block, at int, found bool) {
-	block, found = slices.BinarySearchFunc(l.blocks, id, func(b []*Instance, id string) int { return strings.Compare(b[0].ID, id) })
+func (l list) find(id string) (in, at int, found bool) {
+	in, found = slices.BinarySearchFunc(l.blocks, id, func(b block, id string) int { return strings.Compare(b[0].ID, id) })
 	if found || len(l.blocks) == 0 {
-		return block, 0, found
+		return in, 0, found
 	}
-	block = max(block-1, 0)
-	at, found = slices.BinarySearchFunc(l.blocks[block], id, func(i *Instance, id string) int { return strings.Compare(i.ID, id) })
-	return block, at, found
+	in = max(in-1, 0)
+	at, found = slices.BinarySearchFunc(l.blocks[in], id, func(i listed, id string) int { return strings.Compare(i.ID, id) })
+	return in, at, found
 }
 
-// with returns the list with one instance replaced or added.
-func (l list) with(in Instance) list {
-	block, at, found := l.find(in.ID)
-	switch {
-	case len(l.blocks) == 0:
-		return newList([]Instance{in})
-	case found:
-		changed := slices.Clone(l.blocks[block])
-		changed[at] = &in
-		return list{blocks: replaced(l.blocks, block, changed), count: l.count}
-	}
-	old := l.blocks[block]
-	grown := make([]*Instance, 0, len(old)+1)
-	grown = append(append(append(grown, old[:at]...), &in), old[at:]...)
-	return list{blocks: replaced(l.blocks, block, halves(grown)...), count: l.count + 1}
+// A listEdit is a list in the making. It copies what it shares with the list
+// that it began with before it first changes that.
+type listEdit struct {
+	list
+	owned []bool // by block; nil while nothing is
 }
 
-// without returns the list without an instance.
-func (l list) without(id string) list {
-	block, at, found := l.find(id)
+// put replaces or adds an instance, and returns by how much that changes the
+// sum of all hashes.
+func (e *listEdit) put(in *Instance) uint64 {
+	now := listed{in, in.sum()}
+	block, at, found := e.find(in.ID)
+	if found {
+		e.own(block)
+		before := e.blocks[block][at].sum
+		e.blocks[block][at] = now
+		return now.sum - before
+	}
+	e.insert(block, at, now)
+	return now.sum
+}
+
+func (e *listEdit) insert(in, at int, one listed) {
+	e.count++
+	if len(e.blocks) == 0 {
+		e.blocks, e.owned = []block{{one}}, []bool{true}
+		return
+	}
+	e.own(in)
+	e.setBlock(in, slices.Insert(e.blocks[in], at, one))
+}
+
+// drop takes an instance out, if it is there, and returns by how much that
+// changes the sum of all hashes.
+func (e *listEdit) drop(id string) uint64 {
+	block, at, found := e.find(id)
 	if !found {
-		return l
+		return 0
 	}
-	old := l.blocks[block]
-	if len(old) == 1 {
-		return list{blocks: replaced(l.blocks, block), count: l.count - 1}
-	}
-	shrunk := slices.Concat(old[:at], old[at+1:])
-	return list{blocks: replaced(l.blocks, block, shrunk), count: l.count - 1}
+	e.own(block)
+	before := e.blocks[block][at].sum
+	e.count--
+	e.setBlock(block, slices.Delete(e.blocks[block], at, at+1))
+	return -before
 }
 
-func halves(block []*Instance) [][]*Instance {
-	if len(block) <= blockMost {
-		return [][]*Instance{block}
+func (e *listEdit) own(block int) {
+	if e.owned == nil {
+		e.blocks, e.owned = slices.Clone(e.blocks), make([]bool, len(e.blocks))
 	}
-	return [][]*Instance{block[:blockFill:blockFill], block[blockFill:]}
+	if !e.owned[block] {
+		e.blocks[block], e.owned[block] = slices.Clone(e.blocks[block]), true
+	}
 }
 
-func replaced(blocks [][]*Instance, at int, by ...[]*Instance) [][]*Instance {
-	return slices.Concat(blocks[:at], by, blocks[at+1:])
+// setBlock puts an owned block in its place: in two halves if it is too large,
+// and not at all if it is empty.
+func (e *listEdit) setBlock(at int, b block) {
+	switch {
+	case len(b) == 0:
+		e.blocks, e.owned = slices.Delete(e.blocks, at, at+1), slices.Delete(e.owned, at, at+1)
+	case len(b) > blockMost:
+		e.blocks[at] = b[:blockFill:blockFill]
+		e.blocks, e.owned = slices.Insert(e.blocks, at+1, b[blockFill:]), slices.Insert(e.owned, at, true)
+	default:
+		e.blocks[at] = b
+	}
 }

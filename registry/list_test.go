@@ -34,6 +34,18 @@ func TestAListEqualsAPlainOne(t *testing.T) {
 	}
 }
 
+func (l list) with(in Instance) list {
+	e := listEdit{list: l}
+	e.put(&in)
+	return e.list
+}
+
+func (l list) without(id string) list {
+	e := listEdit{list: l}
+	e.drop(id)
+	return e.list
+}
+
 func checkList(t *testing.T, l list, want []Instance) {
 	t.Helper()
 	got := l.flat()

@@ -149,12 +149,14 @@ type Change struct {
 	// same service before it: a listener that holds another one missed some.
 	Revision uint64 `json:"revision"`
 	Previous uint64 `json:"previous"`
-	// Exactly one of these is set: the new view of an instance, the id of one
+	// Exactly one of these is set: the new view of an instance, the new
+	// condition of one whose registration stayed as it was, the id of one
 	// that left, or what is known of the service now. Metadata that was taken
 	// away is there and zero.
-	Instance *Instance `json:"instance,omitempty"`
-	Gone     string    `json:"gone,omitempty"`
-	Meta     *Meta     `json:"meta,omitempty"`
+	Instance  *Instance  `json:"instance,omitempty"`
+	Condition *Condition `json:"condition,omitempty"`
+	Gone      string     `json:"gone,omitempty"`
+	Meta      *Meta      `json:"meta,omitempty"`
 }
 
 // A Digest tells a listener what it should hold: the hash of a service, or

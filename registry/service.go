@@ -32,9 +32,10 @@ func newService(from ServiceSnapshot) *Service {
 		Name: from.Name, Revision: from.Revision, Meta: from.Meta, MetaRevision: from.MetaRevision,
 		list: newList(sorted), hash: from.Meta.Hash(from.Name),
 	}
-	var hashes hasher
-	for i := range sorted {
-		s.hash += hashes.of(&sorted[i])
+	for _, block := range s.list.blocks {
+		for _, in := range block {
+			s.hash += in.sum
+		}
 	}
 	return s
 }
@@ -50,48 +51,12 @@ func isSorted(all []Instance) bool {
 
 func byID(a, b Instance) int { return strings.Compare(a.ID, b.ID) }
 
-// at returns a copy to change, as of a revision; of nil, one without anything.
-func (s *Service) at(name string, revision uint64) *Service {
-	next := &Service{}
-	if s != nil {
-		*next = *s
-	}
-	next.Name, next.Revision = name, revision
-	return next
-}
-
 // described returns what is known of a service as a whole; of nil, nothing.
 func (s *Service) described() (Meta, uint64) {
 	if s == nil {
 		return Meta{}, 0
 	}
 	return s.Meta, s.MetaRevision
-}
-
-func (s *Service) withMeta(name string, m Meta, revision uint64) *Service {
-	next := s.at(name, revision)
-	next.hash += m.Hash(name) - next.Meta.Hash(name)
-	next.Meta, next.MetaRevision = m, revision
-	return next
-}
-
-func (s *Service) withInstance(in Instance) *Service {
-	next := s.at(in.Service, in.Revision)
-	next.hash += in.Hash()
-	if old, found := s.Instance(in.ID); found {
-		next.hash -= old.Hash()
-	}
-	next.list = s.all().with(in)
-	return next
-}
-
-func (s *Service) withoutInstance(service, id string, revision uint64) *Service {
-	next := s.at(service, revision)
-	if old, found := s.Instance(id); found {
-		next.hash -= old.Hash()
-	}
-	next.list = s.all().without(id)
-	return next
 }
 
 // Hash returns the sum of the hashes of a service's instances and metadata.
@@ -110,7 +75,7 @@ func (s *Service) All() iter.Seq[Instance] {
 	return func(yield func(Instance) bool) {
 		for _, block := range s.all().blocks {
 			for _, in := range block {
-				if !yield(*in) {
+				if !yield(*in.Instance) {
 					return
 				}
 			}
@@ -118,8 +83,8 @@ func (s *Service) All() iter.Seq[Instance] {
 	}
 }
 
-// Instances returns a copy of the instances, sorted by id, which [Service.All]
-// spares.
+// Instances returns a copy of the list of instances, sorted by id, which
+// [Service.All] spares.
 func (s *Service) Instances() []Instance { return s.all().flat() }
 
 // Instance returns one instance by id.
@@ -139,7 +104,7 @@ func (s *Service) Find(id string) *Instance {
 	if !found {
 		return nil
 	}
-	return l.blocks[block][at]
+	return l.blocks[block][at].Instance
 }
 
 func (s *Service) all() list {

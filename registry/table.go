@@ -2,7 +2,6 @@ package registry
 
 import (
 	"iter"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -18,10 +17,6 @@ const (
 	Cached TableSource = "cache"
 )
 
-// shards bounds the cost of a change in a table of thousands of services: only
-// one shard's map is copied.
-const shards = 256
-
 // A Table is one process's view of a realm, or of the services it uses. It is
 // immutable: every change makes a new table that shares all it can with the
 // old one. Reading needs no lock and may go on concurrently.
@@ -32,9 +27,9 @@ type Table struct {
 	// Updated is when this process last heard that the table is current.
 	Updated time.Time
 
-	shards [shards]map[string]*Service
-	hash   uint64 // the sum of the services'
-	count  int    // of instances
+	index index
+	hash  uint64 // the sum of the services'
+	count int    // of instances
 }
 
 // NewTable returns an empty table.
@@ -42,16 +37,12 @@ func NewTable(realm, epoch string) *Table {
 	return &Table{Realm: realm, Revision: Revision{Epoch: epoch}, Source: Live}
 }
 
-func shardOf(service string) uint8 {
-	return uint8(newDigest.text(service))
-}
-
 // Service returns the view of a service, nil if the table has none.
 func (t *Table) Service(name string) *Service {
 	if t == nil {
 		return nil
 	}
-	return t.shards[shardOf(name)][name]
+	return t.index.find(name)
 }
 
 // Services yields all services, sorted by name.
@@ -61,8 +52,8 @@ func (t *Table) Services() iter.Seq[*Service] {
 
 func (t *Table) sorted() []*Service {
 	var all []*Service
-	for _, shard := range t.shards {
-		all = slices.AppendSeq(all, maps.Values(shard))
+	for shard := range t.index.all() {
+		all = append(all, shard...)
 	}
 	slices.SortFunc(all, func(a, b *Service) int { return strings.Compare(a.Name, b.Name) })
 	return all
@@ -86,7 +77,9 @@ func (t *Table) WithService(name string, revision uint64, instances []Instance) 
 
 // WithMeta returns a table with new metadata of a service, as of a revision.
 func (t *Table) WithMeta(service string, m Meta, revision uint64) *Table {
-	return t.with(t.Service(service).withMeta(service, m, revision))
+	e := t.Edit(service)
+	e.describe(m, revision)
+	return e.Table()
 }
 
 // WithSnapshot returns a table in which a service is what a snapshot says.
@@ -112,12 +105,16 @@ func (t *Table) WithoutService(name string) *Table {
 // WithInstance returns a table in which one instance is replaced or added, as
 // of the instance's own revision.
 func (t *Table) WithInstance(in Instance) *Table {
-	return t.with(t.Service(in.Service).withInstance(in))
+	e := t.Edit(in.Service)
+	e.put(&in)
+	return e.Table()
 }
 
 // WithoutInstance returns a table that lacks one instance, as of a revision.
 func (t *Table) WithoutInstance(service, id string, revision uint64) *Table {
-	return t.with(t.Service(service).withoutInstance(service, id, revision))
+	e := t.Edit(service)
+	e.drop(id, revision)
+	return e.Table()
 }
 
 // At returns the same content as of another revision.
@@ -140,43 +137,21 @@ func (t *Table) with(s *Service) *Table {
 	return next.table
 }
 
-// An edit is a new table in the making. It copies a shard before it first
-// changes it.
+// An edit is a new table in the making.
 type edit struct {
 	table *Table
-	owned [shards]bool
+	index indexEdit
 }
 
-func (t *Table) edit() *edit {
+func (t *Table) edit() edit {
 	next := *t
-	return &edit{table: &next}
+	return edit{table: &next, index: indexEdit{index: &next.index}}
 }
 
-func (e *edit) put(s *Service) {
-	shard := e.shard(s.Name)
-	e.count(shard[s.Name], s)
-	shard[s.Name] = s
-}
-
-func (e *edit) drop(name string) {
-	shard := e.shard(name)
-	e.count(shard[name], nil)
-	delete(shard, name)
-}
+func (e *edit) put(s *Service)   { e.count(e.index.put(s), s) }
+func (e *edit) drop(name string) { e.count(e.index.drop(name), nil) }
 
 func (e *edit) count(before, after *Service) {
 	e.table.hash += after.Hash() - before.Hash()
 	e.table.count += after.Len() - before.Len()
-}
-
-func (e *edit) shard(service string) map[string]*Service {
-	i := shardOf(service)
-	if !e.owned[i] {
-		e.owned[i] = true
-		e.table.shards[i] = maps.Clone(e.table.shards[i])
-	}
-	if e.table.shards[i] == nil {
-		e.table.shards[i] = map[string]*Service{}
-	}
-	return e.table.shards[i]
 }
