@@ -126,8 +126,13 @@ func (t *Table) At(revision Revision) *Table {
 
 // From returns the same content with its source and time of confirmation.
 func (t *Table) From(source TableSource, updated time.Time) *Table {
+	return t.As(t.Revision, source, updated)
+}
+
+// As is At and From at once.
+func (t *Table) As(revision Revision, source TableSource, updated time.Time) *Table {
 	next := *t
-	next.Source, next.Updated = source, updated
+	next.Revision, next.Source, next.Updated = revision, source, updated
 	return &next
 }
 

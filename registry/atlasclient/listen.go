@@ -117,8 +117,12 @@ func decode(msg *nats.Msg, in registry.Interest) (registry.Update, error) {
 	switch msg.Header.Get(protocol.KindHeader) {
 	case protocol.KindDigest:
 		return decodeDigest(msg.Subject, msg.Data, in)
+	case protocol.KindPackedChanges:
+		c, err := protocol.UnpackChanges(msg.Data)
+		return changesOf(msg.Subject, &c, err, in)
 	case protocol.KindChanges:
-		return decodeChanges(msg.Subject, msg.Data, in)
+		var c registry.Changes
+		return changesOf(msg.Subject, &c, json.Unmarshal(msg.Data, &c), in)
 	}
 	return registry.Update{}, errKind
 }
@@ -134,14 +138,13 @@ func decodeDigest(subject string, data []byte, in registry.Interest) (registry.U
 	return registry.Update{Digest: &d}, nil
 }
 
-func decodeChanges(subject string, data []byte, in registry.Interest) (registry.Update, error) {
-	var c registry.Changes
-	if err := json.Unmarshal(data, &c); err != nil {
+// changesOf checks that what was decoded is of the subject and the interest.
+func changesOf(subject string, c *registry.Changes, err error, in registry.Interest) (registry.Update, error) {
+	if err != nil {
 		return registry.Update{}, err
 	}
-	of := registry.Interest{Realm: c.Realm, Service: c.Service}
-	if c.Service == "" || subject != protocol.Routes(of) || c.Realm != in.Realm || in.Service != "" && c.Service != in.Service {
+	if c.Service == "" || c.Realm != in.Realm || in.Service != "" && c.Service != in.Service || !protocol.IsRoutes(subject, c.Realm, c.Service) {
 		return registry.Update{}, errSubject
 	}
-	return registry.Update{Changes: &c}, nil
+	return registry.Update{Changes: c}, nil
 }

@@ -15,13 +15,13 @@ const (
 
 // judge compares a change with the revision held of its service, and with the
 // revision of the last snapshot.
-func judge(held, snapshot uint64, service string, c registry.Change) verdict {
+func judge(held, snapshot uint64, service string, c *registry.Change) verdict {
 	switch {
 	case c.Revision <= max(held, snapshot):
 		return old
 	case c.Previous != held:
 		return gap
-	case c.Instance == nil && c.Gone == "" && c.Meta == nil, c.Instance != nil && c.Instance.Service != service:
+	case c.Instance == nil && c.Condition == nil && c.Gone == "" && c.Meta == nil, c.Instance != nil && c.Instance.Service != service:
 		return gap
 	}
 	return fits
@@ -30,27 +30,19 @@ func judge(held, snapshot uint64, service string, c registry.Change) verdict {
 // apply returns the table after a message's changes, and whether all of them
 // were known or fitted. What comes after a gap is not applied.
 func apply(t *registry.Table, snapshot uint64, c *registry.Changes) (*registry.Table, bool) {
-	for _, change := range c.Changes {
-		switch judge(revisionOf(t, c.Service), snapshot, c.Service, change) {
+	edit := t.Edit(c.Service)
+	for i := range c.Changes {
+		change := &c.Changes[i]
+		switch judge(edit.Revision(), snapshot, c.Service, change) {
 		case gap:
-			return t, false
+			return edit.Table(), false
 		case fits:
-			t = applyOne(t, c.Service, change)
+			if !edit.Apply(change) {
+				return edit.Table(), false
+			}
 		}
 	}
-	return t, true
-}
-
-func applyOne(t *registry.Table, service string, c registry.Change) *registry.Table {
-	switch {
-	case c.Meta != nil:
-		return t.WithMeta(service, *c.Meta, c.Revision)
-	case c.Instance == nil:
-		return t.WithoutInstance(service, c.Gone, c.Revision)
-	}
-	in := *c.Instance
-	in.Revision = c.Revision
-	return t.WithInstance(in)
+	return edit.Table(), true
 }
 
 func revisionOf(t *registry.Table, service string) uint64 {

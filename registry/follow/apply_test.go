@@ -19,6 +19,7 @@ func TestJudge(t *testing.T) {
 	}{
 		{"the next one", 5, 5, registry.Change{Revision: 6, Previous: 5, Instance: in}, fits},
 		{"the next one, gone", 5, 5, registry.Change{Revision: 9, Previous: 5, Gone: "a"}, fits},
+		{"the next one, of a condition", 5, 5, registry.Change{Revision: 6, Previous: 5, Condition: &registry.Condition{ID: "a"}}, fits},
 		{"the first of a service", 0, 0, registry.Change{Revision: 3, Instance: in}, fits},
 		{"the first of a service after a snapshot that lacks it", 0, 7, registry.Change{Revision: 8, Instance: in}, fits},
 		{"known already", 5, 0, registry.Change{Revision: 5, Previous: 4, Instance: in}, old},
@@ -31,7 +32,7 @@ func TestJudge(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			if got := judge(c.held, c.snapshot, "identity", c.change); got != c.want {
+			if got := judge(c.held, c.snapshot, "identity", &c.change); got != c.want {
 				t.Errorf("verdict %d, expected %d", got, c.want)
 			}
 		})

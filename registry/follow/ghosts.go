@@ -34,6 +34,9 @@ func (g ghosts) add(gone []registry.Instance, until time.Time) {
 // settle drops the ghosts that a change speaks of: now it is known what
 // became of them.
 func (g ghosts) settle(c *registry.Changes) {
+	if len(g[c.Service]) == 0 {
+		return
+	}
 	for _, change := range c.Changes {
 		id := change.Gone
 		if change.Instance != nil {

@@ -42,12 +42,14 @@ func (f *Follower) run() {
 	defer f.stopFeeds()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	var armed time.Time
 	for {
 		select {
 		case <-f.ctx.Done():
 			return
 		case <-f.inbox.signal:
 		case <-timer.C:
+			armed = time.Time{}
 		}
 		now := time.Now()
 		for _, m := range f.inbox.take() {
@@ -55,7 +57,11 @@ func (f *Follower) run() {
 		}
 		f.tick(now)
 		f.publish()
-		timer.Reset(time.Until(f.next(now)))
+		// A timer that is early does no harm, setting it for each change does.
+		if next := f.next(now); armed.IsZero() || next.Before(armed) {
+			timer.Reset(next.Sub(now))
+			armed = next
+		}
 	}
 }
 
@@ -207,7 +213,7 @@ func (f *Follower) publish() {
 	if s.roster {
 		next.interests = s.interests()
 	}
-	next.table = s.table.At(s.revision()).From(s.source(), s.updated())
+	next.table = s.table.As(s.revision(), s.source(), s.updated())
 	f.view.Store(next)
 	if s.dirty {
 		close(shown.changed)

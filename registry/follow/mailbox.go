@@ -36,6 +36,7 @@ const mailboxMost = 1 << 16
 type mailbox struct {
 	mu     sync.Mutex
 	queue  []message
+	spare  []message // what was taken last, to be used again
 	lost   map[*feed]struct{}
 	signal chan struct{}
 }
@@ -58,16 +59,23 @@ func (m *mailbox) put(msg message) {
 	}
 }
 
-// take returns all that waits. A feed that overflowed is told that it lost
-// something.
+// spareMost bounds the room that is kept for messages.
+const spareMost = 64
+
+// take returns all that waits, until it is called again. A feed that
+// overflowed is told that it lost something.
 func (m *mailbox) take() []message {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	queue := m.queue
-	m.queue = nil
+	clear(m.spare)
+	m.queue, m.spare = m.spare[:0], nil
 	for f := range m.lost {
 		queue = append(queue, message{feed: f, update: registry.Update{Lost: true}})
 	}
 	clear(m.lost)
+	if cap(queue) <= spareMost {
+		m.spare = queue
+	}
 	return queue
 }

@@ -110,6 +110,13 @@ func Routes(in registry.Interest) string {
 	return scoped("routes", in)
 }
 
+// IsRoutes tells whether a subject is that of a service's changes.
+func IsRoutes(subject, realm, service string) bool {
+	rest, ok := strings.CutPrefix(subject, prefix+"routes.")
+	return ok && len(rest) == len(realm)+1+len(service) &&
+		rest[:len(realm)] == realm && rest[len(realm)] == '.' && rest[len(realm)+1:] == service
+}
+
 func scoped(kind string, in registry.Interest) string {
 	s := prefix + kind + "." + in.Realm
 	if in.Service != "" {
@@ -142,9 +149,12 @@ func Status(realm string) string { return prefix + "status." + realm }
 
 // Routes and digests carry KindHeader with one of its values, which no answer
 // of the registry does. A requester may choose the subject that an answer goes
-// to, these among them; listeners drop what lacks the header.
+// to, these among them; listeners drop what lacks the header, and whose kind
+// they do not know. Changes are JSON or packed, see [PackChanges]: listeners
+// take both, Atlas sends the latter.
 const (
-	KindHeader  = "Fairlead-Kind"
-	KindChanges = "changes"
-	KindDigest  = "digest"
+	KindHeader        = "Fairlead-Kind"
+	KindChanges       = "changes"
+	KindPackedChanges = "changes.packed1"
+	KindDigest        = "digest"
 )

@@ -10,12 +10,13 @@ import (
 type ear struct {
 	s       *suite
 	updates chan registry.Update
+	heard   *registry.Table // what the changes made of nothing
 	stop    func()
 }
 
 func (s *suite) listen(service string) *ear {
 	s.Helper()
-	e := &ear{s: s, updates: make(chan registry.Update, 4096)}
+	e := &ear{s: s, updates: make(chan registry.Update, 4096), heard: registry.NewTable(s.h.Realm, "")}
 	stop, err := s.h.Source.Listen(registry.Interest{Realm: s.h.Realm, Service: service}, func(u registry.Update) { e.updates <- u })
 	if err != nil {
 		s.Fatalf("listen: %v", err)
@@ -54,10 +55,29 @@ func (e *ear) changes(what string, done func(registry.Changes, registry.Change) 
 		}
 		finished := false
 		for _, c := range u.Changes.Changes {
-			finished = done(*u.Changes, c) || finished
+			finished = done(*u.Changes, e.whole(u.Changes.Service, c)) || finished
 		}
 		return finished
 	})
+}
+
+// whole returns a change of an instance's condition as one of its whole view,
+// so that tests need not know how a registry tells of it. What was registered
+// before the listening began is asked for.
+func (e *ear) whole(service string, c registry.Change) registry.Change {
+	edit := e.heard.Edit(service)
+	if !edit.Apply(&c) {
+		listed, _ := e.s.table().Service(service).Instance(c.Condition.ID)
+		listed.Service, listed.ID = service, c.Condition.ID
+		edit.Apply(&registry.Change{Revision: c.Previous, Instance: &listed})
+		edit.Apply(&c)
+	}
+	e.heard = edit.Table()
+	if c.Condition != nil {
+		in, _ := e.heard.Service(service).Instance(c.Condition.ID)
+		c.Instance, c.Condition = &in, nil
+	}
+	return c
 }
 
 // hear waits for a change of an instance that satisfies ok.

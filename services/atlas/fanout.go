@@ -16,9 +16,9 @@ import (
 // costs the bus few messages and a single change waits for nobody.
 const (
 	gapLeast = 5 * time.Millisecond
-	gapMost  = 25 * time.Millisecond
+	gapMost  = 50 * time.Millisecond
 	// changesAtMost keeps a message well below the payload limit.
-	changesAtMost = 200
+	changesAtMost = 400
 )
 
 // fanout publishes changes and digests. The owner of the state calls it.
@@ -26,6 +26,7 @@ type fanout struct {
 	nc    *nats.Conn
 	log   *slog.Logger
 	timer *time.Timer
+	due   time.Time // when the timer fires; zero if it does not
 	open  map[registry.Interest]*batch
 }
 
@@ -43,9 +44,17 @@ func newFanout(nc *nats.Conn, log *slog.Logger) *fanout {
 }
 
 func changeOf(t transition) registry.Change {
-	c := registry.Change{Revision: t.entry.seq, Previous: t.previous, Instance: t.after, Meta: t.metaAfter}
-	if t.after == nil && t.metaAfter == nil {
+	c := registry.Change{Revision: t.entry.seq, Previous: t.previous}
+	switch {
+	case t.metaAfter != nil:
+		c.Meta = t.metaAfter
+	case t.after == nil:
 		c.Gone = t.key.Instance
+	case t.before != nil && t.after.DiffersInCondition(t.before):
+		condition := t.after.Condition()
+		c.Condition = &condition
+	default:
+		c.Instance = t.after
 	}
 	return c
 }
@@ -58,7 +67,7 @@ func (f *fanout) add(epoch string, t transition, now time.Time) {
 		b = &batch{gap: gapLeast, until: now.Add(gapLeast)}
 		f.open[to] = b
 		f.publish(registry.Changes{Epoch: epoch, Realm: to.Realm, Service: to.Service, Changes: []registry.Change{changeOf(t)}})
-		f.timer.Reset(gapLeast)
+		f.wake(b.until, now)
 		return
 	}
 	if b.changes.Epoch != epoch {
@@ -81,38 +90,35 @@ func (b *batch) send(f *fanout) {
 // forget drops what waits: it is somebody else's to publish.
 func (f *fanout) forget() { clear(f.open) }
 
+// wake has flush called at a moment, if it is not called earlier.
+func (f *fanout) wake(at, now time.Time) {
+	if f.due.IsZero() || at.Before(f.due) {
+		f.due = at
+		f.timer.Reset(max(at.Sub(now), time.Millisecond))
+	}
+}
+
 // flush publishes what waited long enough, and forgets the services that went
 // quiet.
 func (f *fanout) flush(now time.Time) {
-	next := time.Time{}
+	f.due = time.Time{}
 	for to, b := range f.open {
-		if now.Before(b.until) {
-			next = earlier(next, b.until)
-			continue
-		}
-		if len(b.changes.Changes) == 0 {
+		switch {
+		case now.Before(b.until):
+		case len(b.changes.Changes) == 0:
 			delete(f.open, to)
 			continue
+		default:
+			b.send(f)
+			b.gap = min(b.gap*2, gapMost)
+			b.until = now.Add(b.gap)
 		}
-		b.send(f)
-		b.gap = min(b.gap*2, gapMost)
-		b.until = now.Add(b.gap)
-		next = earlier(next, b.until)
+		f.wake(b.until, now)
 	}
-	if !next.IsZero() {
-		f.timer.Reset(max(next.Sub(now), time.Millisecond))
-	}
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || b.Before(a) {
-		return b
-	}
-	return a
 }
 
 func (f *fanout) publish(c registry.Changes) {
-	f.send(protocol.Routes(registry.Interest{Realm: c.Realm, Service: c.Service}), protocol.KindChanges, c)
+	f.send(protocol.Routes(registry.Interest{Realm: c.Realm, Service: c.Service}), protocol.KindPackedChanges, protocol.PackChanges(&c))
 }
 
 // digests publishes a realm's digest and those of its services.
@@ -124,16 +130,15 @@ func (f *fanout) digests(t *registry.Table) {
 }
 
 func (f *fanout) sendDigest(d registry.Digest) {
-	f.send(protocol.Digest(registry.Interest{Realm: d.Realm, Service: d.Service}), protocol.KindDigest, d)
+	// A struct of texts and a number always encodes.
+	data, _ := json.Marshal(d)
+	f.send(protocol.Digest(registry.Interest{Realm: d.Realm, Service: d.Service}), protocol.KindDigest, data)
 }
 
 // send publishes without an ack: whoever misses it learns that from a digest
 // or from the next change.
-func (f *fanout) send(subject, kind string, v any) {
-	data, err := json.Marshal(v)
-	if err == nil {
-		err = f.nc.PublishMsg(&nats.Msg{Subject: subject, Header: nats.Header{protocol.KindHeader: {kind}}, Data: data})
-	}
+func (f *fanout) send(subject, kind string, data []byte) {
+	err := f.nc.PublishMsg(&nats.Msg{Subject: subject, Header: nats.Header{protocol.KindHeader: {kind}}, Data: data})
 	if err != nil {
 		f.log.Warn("not published", "subject", subject, "error", err)
 	}
