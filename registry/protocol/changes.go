@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 	"unsafe"
 
 	"fairlead.dev/registry"
@@ -67,7 +68,7 @@ func appendChange(b, room []byte, c *registry.Change) (change, inner []byte) {
 	b = appendNumber(b, changePrevious, c.Previous)
 	switch {
 	case c.Instance != nil:
-		room = appendInstance(room[:0], c.Instance)
+		room = appendInstance(room[:0], &nothing, c.Instance)
 		b = appendMessage(b, changeInstance, room)
 	case c.Condition != nil:
 		room = appendCondition(room[:0], c.Condition)
@@ -91,7 +92,7 @@ func appendCondition(b []byte, c *registry.Condition) []byte {
 	}
 	b = appendText(b, conditionOwner, c.Owner)
 	b = appendText(b, conditionReason, c.Reason)
-	return appendTime(b, conditionUntil, c.Until)
+	return appendOtherTime(b, conditionUntil, time.Time{}, c.Until)
 }
 
 // UnpackChanges decodes the body of a message of [KindPackedChanges], which
