@@ -34,6 +34,10 @@ test: need-test lint build ## Check everything: lint, tests with the race detect
 	cd bench && CGO_ENABLED=1 go test -race -vet=off -timeout $(TIMEOUT) $(TESTFLAGS) $(BENCHLIGHT)
 	bin/fairlead demo --once -o json
 
+.PHONY: test-faults
+test-faults: need-test ## Break a running realm in every way there is a promise about (needs root)
+	go test -count=1 -timeout 30m -run TestFault ./internal/acceptance -v
+
 .PHONY: build
 build: need-build ## Build bin/fairlead
 	CGO_ENABLED=0 go build -trimpath -o bin/fairlead ./cmd/fairlead
@@ -81,5 +85,5 @@ clean: ## Remove what was built
 .PHONY: need-build need-demo need-test need-bench
 need-build: ; @scripts/ensure go certs
 need-demo: ; @scripts/ensure go certs python3
-need-test: ; @scripts/ensure go certs cc python3 curl
+need-test: ; @scripts/ensure go certs cc python3 curl ip mount
 need-bench: ; @scripts/ensure go certs java zookeeper

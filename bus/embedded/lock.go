@@ -14,10 +14,13 @@ import (
 // on one store would corrupt it.
 var ErrInUse = errors.New("data directory is in use by another process")
 
+// lockFile is below the data directory.
+const lockFile = "lock"
+
 // lockDir takes the directory for this process. The kernel gives it back when
 // the process ends, however it ends.
 func lockDir(dir string) (*os.File, error) {
-	file, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("embedded bus: lock data directory: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,10 @@ type slogAdapter struct {
 	mu      sync.Mutex
 	fatal   error     // first fatal message: the server reports what stops it only here
 	refused time.Time // when a stranger among the nodes was last told of
+
+	// stuck is set once a stream, or what replicates it, has given up writing.
+	// The server reports that only here, too.
+	stuck atomic.Bool
 }
 
 func (a *slogAdapter) Noticef(format string, v ...any) { a.say(slog.LevelDebug, format, v) }
@@ -28,6 +33,9 @@ func (a *slogAdapter) Errorf(format string, v ...any)  { a.say(slog.LevelError, 
 
 func (a *slogAdapter) say(level slog.Level, format string, v []any) {
 	message := fmt.Sprintf(format, v...)
+	if isWriteFailure(message) {
+		a.stuck.Store(true)
+	}
 	switch {
 	case slices.ContainsFunc(ordinary, func(begin string) bool { return strings.HasPrefix(message, begin) }):
 		level = slog.LevelDebug
@@ -36,6 +44,12 @@ func (a *slogAdapter) say(level slog.Level, format string, v []any) {
 		a.tellOfStrangers()
 	}
 	a.log.Log(context.Background(), level, message)
+}
+
+// isWriteFailure finds what the server says of streams, of their files and of
+// their replication when a write failed, the last that it writes there.
+func isWriteFailure(message string) bool {
+	return strings.Contains(message, "ritical write error: ")
 }
 
 // isRefusal finds what the two nodes of a route say when their passwords

@@ -78,6 +78,11 @@ type Server struct {
 	lock  *os.File
 	log   *slog.Logger
 
+	adapter *slogAdapter
+	watch   *storeWatch
+	// reloading is held while opts.Users change or the server takes opts anew.
+	reloading sync.Mutex
+
 	cluster *Cluster // nil: a single server
 
 	stopOnce sync.Once
@@ -104,6 +109,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 		return nil, errors.Join(err, lock.Close())
 	}
 	srv.lock = lock
+	srv.watchStore()
 	return srv, nil
 }
 
@@ -148,18 +154,18 @@ func start(ctx context.Context, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded bus: %w", err)
 	}
-	srv := &Server{nats: ns, opts: opts, creds: creds, log: opts.Logger, cluster: opts.Cluster, stopped: make(chan struct{})}
+	srv := &Server{nats: ns, opts: opts, creds: creds, log: opts.Logger, cluster: opts.Cluster,
+		adapter: &slogAdapter{log: opts.Logger}, stopped: make(chan struct{})}
 	return srv, srv.run(ctx, opts)
 }
 
 // run starts the server and waits until it serves. The server's Start returns
 // once it listens, or has logged the fatal error that kept it from it.
 func (s *Server) run(ctx context.Context, opts Options) error {
-	log := &slogAdapter{log: opts.Logger}
-	s.nats.SetLoggerV2(log, false, false, false)
+	s.nats.SetLoggerV2(s.adapter, false, false, false)
 	hastenElections()
 	s.nats.Start()
-	err := log.fatalError()
+	err := s.adapter.fatalError()
 	if err == nil {
 		err = ctx.Err()
 	}
@@ -185,19 +191,33 @@ func readyWait(ctx context.Context) time.Duration {
 // are gone, or whose key is another, are closed. It is not for a server that
 // was started without Users.
 func (s *Server) SetUsers(users string) error {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
 	opts := s.opts
 	if opts.Users == "" || users == "" {
 		return errors.New("embedded bus: set users: expected a server with users, and users")
 	}
 	opts.Users = users
+	if err := s.take(opts); err != nil {
+		return fmt.Errorf("embedded bus: set users: %w", err)
+	}
+	s.opts.Users = users
+	return nil
+}
+
+// reload has the server take the options that it has.
+func (s *Server) reload() error {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	return s.take(s.opts)
+}
+
+func (s *Server) take(opts Options) error {
 	so, err := serverOptions(opts, s.creds)
 	if err != nil {
 		return err
 	}
-	if err := s.nats.ReloadOptions(so); err != nil {
-		return fmt.Errorf("embedded bus: set users: %w", err)
-	}
-	return nil
+	return s.nats.ReloadOptions(so)
 }
 
 // ClientURL is where clients of other processes connect.
@@ -254,6 +274,7 @@ func (s *Server) Stop(ctx context.Context) error {
 
 func (s *Server) shutdown() {
 	defer close(s.stopped)
+	s.watch.close()
 	if s.cluster != nil {
 		// What this node leads goes to the others before its clients do.
 		s.nats.LameDuckShutdown()

@@ -115,6 +115,9 @@ type controlPlane struct {
 	listener net.Listener
 	session  *connect.Session
 	bridge   *bridge.Bridge
+	node     *atlas.Node
+	// storeError is that of this process's own server, nil without one.
+	storeError func() error
 }
 
 // startControlPlane returns once Atlas answers. What it started is undone by
@@ -190,7 +193,7 @@ func (c *controlPlane) startServer(ctx context.Context, f *controlPlaneFlags) (*
 		return nil, fmt.Errorf("--data: %w", err)
 	}
 	c.started.push(server.Stop)
-	c.natsURL = server.ClientURL()
+	c.natsURL, c.storeError = server.ClientURL(), server.StoreError
 	return server, nil
 }
 
@@ -225,12 +228,12 @@ func (c *controlPlane) startAtlas(ctx context.Context, opts bus.Options, replica
 		return err
 	}
 	c.started.push(func(context.Context) error { conn.Close(); return nil })
-	node, err := atlas.Start(ctx, atlas.Options{Conn: conn, Logger: c.log, MeterProvider: c.metrics.provider,
-		Provision: provision.Options{Replicas: replicas, Logger: c.log}})
+	c.node, err = atlas.Start(ctx, atlas.Options{Conn: conn, Logger: c.log, MeterProvider: c.metrics.provider,
+		StoreError: c.storeError, Provision: provision.Options{Replicas: replicas, Logger: c.log}})
 	if err != nil {
 		return err
 	}
-	c.started.push(node.Stop)
+	c.started.push(c.node.Stop)
 	return nil
 }
 
@@ -253,7 +256,7 @@ func (c *controlPlane) createBridge() error {
 	options := bridge.Options{
 		Atlas: c.session.Atlas(), Source: c.session.Atlas(), Explainer: c.session.Atlas(),
 		Settings: c.session.Atlas(), Follow: c.follow,
-		Forwarder: forwarder, Realm: c.set.realm, Metrics: c.metrics.handler(), Logger: c.log,
+		StorageError: c.node.StorageError, Forwarder: forwarder, Realm: c.set.realm, Metrics: c.metrics.handler(), Logger: c.log,
 	}
 	if c.secured != nil {
 		options.Authorize, options.Hosts = c.secured.Authorize, c.secured.Hosts()

@@ -33,3 +33,14 @@ func TestJudgeCopies(t *testing.T) {
 		}
 	}
 }
+
+func TestANodeThatCannotWriteIsAFailure(t *testing.T) {
+	s := protocol.StatusReply{Nodes: []protocol.NodeStatus{{Node: "a-1"}, {Node: "b-1", Storage: "nothing can be written: no space left on device"}}}
+	found := judgeStorage(s)
+	if len(found) != 1 || found[0].Status != isFail || found[0].Detail != "b-1: nothing can be written: no space left on device" {
+		t.Errorf("found %+v", found)
+	}
+	if found := judgeStorage(protocol.StatusReply{Nodes: s.Nodes[:1]}); len(found) > 0 {
+		t.Errorf("found %+v where all is well", found)
+	}
+}

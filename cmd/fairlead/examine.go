@@ -44,6 +44,7 @@ func examineRegistry(ctx context.Context, session *connect.Session) []diagnosis 
 	}
 	checks := []diagnosis{judgeRegistry(status)}
 	checks = append(checks, judgeNodes(status)...)
+	checks = append(checks, judgeStorage(status)...)
 	checks = append(checks, judgeRealm(session.Realm(), status))
 	checks = append(checks, judgeHeld(status.Realms[session.Realm()].Held)...)
 	checks = append(checks, judgeCopies(status.Copies)...)
@@ -95,6 +96,19 @@ func describeNode(n protocol.NodeStatus) string {
 		words += " is settling"
 	}
 	return words
+}
+
+// judgeStorage has a line for each node that cannot write, whatever the others
+// can: its disk is full, and somebody has to make room.
+func judgeStorage(s protocol.StatusReply) []diagnosis {
+	var all []diagnosis
+	for _, n := range s.Nodes {
+		if n.Storage != "" {
+			all = append(all, diagnosis{"storage", isFail, n.Node + ": " + n.Storage,
+				"make room, or mend the disk of the data directory; it goes on by itself then. Until then nothing changes that this node would have to store"})
+		}
+	}
+	return all
 }
 
 func judgeRealm(realm string, s protocol.StatusReply) diagnosis {

@@ -176,7 +176,10 @@ type NodeStatus struct {
 	Settling bool `json:"settling"`
 	// Able tells that the registry's storage answers it, and that it knows
 	// all that is stored there.
-	Able     bool              `json:"able"`
+	Able bool `json:"able"`
+	// Storage is why nothing can be written to the registry's storage, as far
+	// as this node knows; empty if all is well.
+	Storage  string            `json:"storage,omitempty"`
 	Revision registry.Revision `json:"revision"`
 }
 

@@ -23,6 +23,8 @@ type presence struct {
 	Able bool `json:"able"`
 	// Held is what the leader holds back, by realm, so that every node can tell.
 	Held map[string]*protocol.HeldEvictions `json:"held,omitempty"`
+	// Storage is why nothing can be written next to it; "" if all is well.
+	Storage string `json:"storage,omitempty"`
 	// Leaving is a stopping node's last word.
 	Leaving bool `json:"leaving,omitempty"`
 }

@@ -48,8 +48,10 @@ func (n *Node) observe(meter metric.Meter) error {
 	instances := gauge("fairlead.atlas.instances", "{instance}", "Instances listed, by realm and status.")
 	quarantined := gauge("fairlead.atlas.quarantined", "{entry}", "Entries of the bucket that make no sense.")
 	held := gauge("fairlead.atlas.held", "{instance}", "Instances not evicted because too many fell silent at once, by realm.")
+	unwritable := gauge("fairlead.atlas.unwritable", "1", "1 while nothing can be written to the registry's storage, else 0.")
 	sequence := gauge("fairlead.atlas.revision", "{change}", "Sequence of the last change applied.")
 	registration, err := meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		o.ObserveInt64(unwritable, oneIf(n.StorageError() != nil))
 		ctx, cancel := context.WithTimeout(ctx, scrapeWait)
 		defer cancel()
 		s, err := n.Status(ctx)
@@ -61,12 +63,19 @@ func (n *Node) observe(meter metric.Meter) error {
 		observeRealms(o, instances, s.Realms)
 		observeHeld(o, held, s.Realms)
 		return nil
-	}, instances, quarantined, sequence, held)
+	}, instances, quarantined, sequence, held, unwritable)
 	if err != nil {
 		return fmt.Errorf("set up metrics: %w", err)
 	}
 	n.closer = append(n.closer, func() { _ = registration.Unregister() })
 	return nil
+}
+
+func oneIf(yes bool) int64 {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 func observeRealms(o metric.Observer, instances metric.Int64ObservableGauge, realms map[string]protocol.RealmStatus) {

@@ -34,6 +34,9 @@ type Options struct {
 	// because something answers at its endpoint, or because too many fell
 	// silent at once, an hour by default.
 	MaxSuspect time.Duration
+	// StoreError tells why the bus's store next to this node takes no writes,
+	// nil while it does. It may be nil, on a bus that others look after.
+	StoreError func() error
 	// Provision is how streams and buckets are made.
 	Provision provision.Options
 	Logger    *slog.Logger

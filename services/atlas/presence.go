@@ -108,7 +108,7 @@ func (s *state) presence(now time.Time) presence {
 		Node: s.lead.node, Started: s.lead.started,
 		Epoch: s.model.epoch, Sequence: s.model.seq,
 		Leads: s.leads(), Settled: s.node.moment(now) >= s.grace, Able: s.able(now), Leaving: s.lead.leaving,
-		Held: s.losses.held(),
+		Held: s.losses.held(), Storage: s.node.storageFault(),
 	}
 }
 
@@ -128,7 +128,7 @@ func (s *state) nodes(now time.Time) []protocol.NodeStatus {
 	for _, p := range append(s.others(now), s.presence(now)) {
 		all = append(all, protocol.NodeStatus{
 			Node: p.Node, Started: p.Started, Leads: p.Node == s.lead.leader, Settling: !p.Settled, Able: p.Able,
-			Revision: registry.Revision{Epoch: p.Epoch, Sequence: p.Sequence},
+			Storage: p.Storage, Revision: registry.Revision{Epoch: p.Epoch, Sequence: p.Sequence},
 		})
 	}
 	slices.SortFunc(all, func(a, b protocol.NodeStatus) int { return strings.Compare(a.Node, b.Node) })

@@ -37,6 +37,7 @@ type store struct {
 	js     jetstream.JetStream
 	nc     *nats.Conn
 	writer *writer
+	health writeHealth
 }
 
 // put writes a value if the key's last message is still last, and returns the
@@ -68,6 +69,7 @@ func (s *store) write(ctx context.Context, m *nats.Msg, last uint64, cause strin
 	}
 	expect(m.Header, last)
 	seq, err := s.writer.write(ctx, m)
+	s.health.note(err, time.Now(), s.writer.log)
 	if err != nil {
 		return 0, asWriteError(m, err)
 	}

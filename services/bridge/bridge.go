@@ -50,6 +50,9 @@ type Options struct {
 	Forwarder Forwarder
 	// Realm is the one that /call and /health are about; "local" by default.
 	Realm string
+	// StorageError tells /health why nothing can be written to the registry,
+	// nil while it can; nil says nothing of it.
+	StorageError func() error
 	// Authorize tells whose token a request bears; nil asks nobody, which is
 	// for loopback only.
 	Authorize Authorize

@@ -3,6 +3,7 @@ package bridge
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -505,4 +506,17 @@ func TestAQuietRealmIsHealthy(t *testing.T) {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
 	})
+}
+
+func TestHealthWarnsWhenNothingCanBeWritten(t *testing.T) {
+	var trouble error
+	g := newRig(t, func(o *Options) { o.StorageError = func() error { return trouble } })
+	if got := into[healthAnswer](t, g.want(200, g.do("GET", "/health", ""))); got.Status != "pass" || len(got.Checks["registry:storage"]) != 1 {
+		t.Errorf("health %+v", got)
+	}
+	trouble = errors.New("nothing can be written: no space left on device")
+	got := into[healthAnswer](t, g.want(200, g.do("GET", "/health", "")))
+	if got.Status != "warn" || got.Output != trouble.Error() {
+		t.Errorf("health %+v", got)
+	}
 }

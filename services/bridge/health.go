@@ -28,10 +28,19 @@ type healthCheck struct {
 	Output        string    `json:"output,omitempty"`
 }
 
-// health answers whether the bridge has a table of its realm, and a fresh one.
+// health answers whether the bridge has a table of its realm, and a fresh one,
+// and whether the registry can be written to.
 func (b *Bridge) health(w http.ResponseWriter, _ request) error {
 	now := time.Now()
 	check := checkTable(b.opts.Realm, b.feeds.table(b.opts.Realm), now)
+	checks := map[string][]healthCheck{"registry:table-age": {check}}
+	if b.opts.StorageError != nil {
+		storage := checkStorage(b.opts.StorageError(), now)
+		checks["registry:storage"] = []healthCheck{storage}
+		if check.Status == "pass" {
+			check = storage
+		}
+	}
 	status := http.StatusOK
 	if check.Status == "fail" {
 		status = http.StatusServiceUnavailable
@@ -39,9 +48,17 @@ func (b *Bridge) health(w http.ResponseWriter, _ request) error {
 	w.Header().Set("Content-Type", "application/health+json")
 	w.Header().Set("Cache-Control", "no-store")
 	return writeJSON(w, status, healthAnswer{
-		Status: check.Status, Output: check.Output,
-		Checks: map[string][]healthCheck{"registry:table-age": {check}},
+		Status: check.Status, Output: check.Output, Checks: checks,
 	})
+}
+
+// checkStorage is a warning at worst: who only reads is served as before.
+func checkStorage(err error, now time.Time) healthCheck {
+	check := healthCheck{ComponentType: "datastore", Status: "pass", Time: now}
+	if err != nil {
+		check.Status, check.Output = "warn", err.Error()
+	}
+	return check
 }
 
 func checkTable(realm string, table *registry.Table, now time.Time) healthCheck {
