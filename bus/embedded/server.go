@@ -231,7 +231,13 @@ func (s *Server) Name() string { return s.creds.ServerName }
 
 // InProcessConn makes a *Server a [nats.InProcessConnProvider]: connections
 // that need no socket, whatever the server listens on.
-func (s *Server) InProcessConn() (net.Conn, error) { return s.nats.InProcessConn() }
+func (s *Server) InProcessConn() (net.Conn, error) {
+	conn, err := s.nats.InProcessConn()
+	if err != nil {
+		return nil, err
+	}
+	return newBufferedPipe(conn), nil
+}
 
 // AtlasCredentials log in to the account of the control plane.
 func (s *Server) AtlasCredentials() UserPassword { return s.creds.Atlas }

@@ -228,13 +228,35 @@ func (c *controlPlane) startAtlas(ctx context.Context, opts bus.Options, replica
 		return err
 	}
 	c.started.push(func(context.Context) error { conn.Close(); return nil })
-	c.node, err = atlas.Start(ctx, atlas.Options{Conn: conn, Logger: c.log, MeterProvider: c.metrics.provider,
+	ears, err := c.connectEars(ctx, opts)
+	if err != nil {
+		return err
+	}
+	c.node, err = atlas.Start(ctx, atlas.Options{Conn: conn, Heartbeats: ears, Logger: c.log, MeterProvider: c.metrics.provider,
 		StoreError: c.storeError, Provision: provision.Options{Replicas: replicas, Logger: c.log}})
 	if err != nil {
 		return err
 	}
 	c.started.push(c.node.Stop)
 	return nil
+}
+
+// ears is how many connections heartbeats come by: all programs' take turns at
+// the lock of each.
+const ears = 4
+
+func (c *controlPlane) connectEars(ctx context.Context, opts bus.Options) ([]*bus.Conn, error) {
+	opts.Name = "atlas heartbeats"
+	var all []*bus.Conn
+	for range ears {
+		conn, err := bus.Connect(ctx, opts)
+		if err != nil {
+			return nil, err
+		}
+		c.started.push(func(context.Context) error { conn.Close(); return nil })
+		all = append(all, conn)
+	}
+	return all, nil
 }
 
 func (c *controlPlane) openSession(ctx context.Context, opts connect.Options) (err error) {

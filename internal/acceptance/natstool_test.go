@@ -170,13 +170,14 @@ func TestTheNatsToolSeesAtlasAsAMicroService(t *testing.T) {
 	r := startRealm(t)
 	r.startIdentity(t, "identity-1")
 	conn := r.tool(t)
-	if ping := askMicro[micro.Ping](t, conn, "$SRV.PING"); ping.Name != "atlas" || ping.Type != micro.PingResponseType {
+	if ping := askMicro[micro.Ping](t, conn, "$SRV.PING.atlas"); ping.Name != "atlas" || ping.Type != micro.PingResponseType {
 		t.Errorf("ls: %+v", ping)
 	}
-	info := askMicro[micro.Info](t, conn, "$SRV.INFO.atlas")
 	endpoints := map[string]string{}
-	for _, e := range info.Endpoints {
-		endpoints[e.Name] = e.Subject
+	for _, service := range []string{"atlas", "atlas-heartbeats"} {
+		for _, e := range askMicro[micro.Info](t, conn, "$SRV.INFO."+service).Endpoints {
+			endpoints[e.Name] = e.Subject
+		}
 	}
 	for _, verb := range []string{"register", "heartbeat", "deregister", "flag", "drain", "weight"} {
 		if !contains(endpoints[verb], "atlas.v1."+verb+".") {

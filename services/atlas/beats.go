@@ -17,25 +17,49 @@ import (
 // take a short way, in the goroutine that delivers them: one lookup and one
 // assignment. All others go the way of requests.
 
-// serveHeartbeats hears both kinds of heartbeat. Every node hears each of
-// them, because each keeps leases of its own.
-func (n *Node) serveHeartbeats(ctx context.Context, service micro.Service, room *semaphore.Weighted) error {
-	err := service.AddEndpoint(protocol.Heartbeat, n.answerHeartbeat(ctx, room),
-		micro.WithEndpointSubject(protocol.Pattern(protocol.Heartbeat)), micro.WithEndpointQueueGroupDisabled())
-	if err != nil {
-		return fmt.Errorf("serve %s: %w", protocol.Heartbeat, err)
+// What waits to be read is bounded: the next heartbeat is as good as the one
+// that is dropped, and older ones would keep it waiting.
+const (
+	waitingBeats     = 1 << 14
+	waitingBeatBytes = waitingBeats << 10
+)
+
+// serveHeartbeats hears both kinds of heartbeat on every connection there is
+// for them. Every node hears each, once, because each keeps leases of its own.
+func (n *Node) serveHeartbeats(ctx context.Context, room *semaphore.Weighted) error {
+	group := randomID()
+	for _, e := range n.ears {
+		if err := n.hearHeartbeats(ctx, e, group, room); err != nil {
+			return fmt.Errorf("hear heartbeats: %w", err)
+		}
 	}
-	sub, err := n.nc.Subscribe(protocol.Pattern(protocol.Beat), func(m *nats.Msg) { n.hearBeat(ctx, m, room) })
+	return nil
+}
+
+func (n *Node) hearHeartbeats(ctx context.Context, e *ear, group string, room *semaphore.Weighted) error {
+	service, err := micro.AddService(e.nc, micro.Config{
+		Name: "atlas-heartbeats", Version: serviceVersion, Description: "What keeps the leases of Fairlead's registry", QueueGroup: group,
+	})
 	if err != nil {
-		return fmt.Errorf("hear heartbeats: %w", err)
+		return err
+	}
+	n.closer = append(n.closer, func() { _ = service.Stop() })
+	err = service.AddEndpoint(protocol.Heartbeat, n.answerHeartbeat(ctx, e, room),
+		micro.WithEndpointSubject(protocol.Pattern(protocol.Heartbeat)), micro.WithEndpointPendingLimits(waitingBeats, waitingBeatBytes))
+	if err != nil {
+		return err
+	}
+	sub, err := e.nc.QueueSubscribe(protocol.Pattern(protocol.Beat), group, func(m *nats.Msg) { n.hearBeat(ctx, m, room) })
+	if err != nil {
+		return err
 	}
 	n.closer = append(n.closer, func() { _ = sub.Unsubscribe() })
-	return nil
+	return sub.SetPendingLimits(waitingBeats, waitingBeatBytes)
 }
 
 // answerHeartbeat answers heartbeats that are requests, or that programs of an
 // earlier version publish there.
-func (n *Node) answerHeartbeat(ctx context.Context, room *semaphore.Weighted) micro.Handler {
+func (n *Node) answerHeartbeat(ctx context.Context, e *ear, room *semaphore.Weighted) micro.Handler {
 	elaborate := n.answer(ctx, room, protocol.Heartbeat, n.handleHeartbeat)
 	return micro.HandlerFunc(func(m micro.Request) {
 		who, err := n.requesterOf(m)
@@ -47,9 +71,21 @@ func (n *Node) answerHeartbeat(ctx context.Context, room *semaphore.Weighted) mi
 			return // every node heard it, and one of them answers
 		}
 		n.meters.counted(ctx, protocol.Heartbeat, "ok")
-		n.respond(m, struct{}{}, nil)
+		n.confirm(e, m)
 	})
 }
+
+// confirm answers a heartbeat that changed nothing.
+func (n *Node) confirm(e *ear, m micro.Request) {
+	if !mayAnswer(m) {
+		return
+	}
+	if err := e.nc.Publish(m.Reply(), nothingToSay); err != nil {
+		n.log.Debug("answer not sent", "subject", m.Subject(), "error", err)
+	}
+}
+
+var nothingToSay = []byte("{}")
 
 // hearBeat takes a heartbeat that wants no answer. There is no telling who
 // sent it; the lease's token proves that it may.

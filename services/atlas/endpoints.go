@@ -56,7 +56,7 @@ func (n *Node) serve(ctx, starting context.Context) error {
 		}
 	}
 	// They do not wait behind requests that wait for the disk.
-	if err := n.serveHeartbeats(ctx, service, beats); err != nil {
+	if err := n.serveHeartbeats(ctx, beats); err != nil {
 		return err
 	}
 	if err := n.serveReads(ctx, service); err != nil {
@@ -65,6 +65,9 @@ func (n *Node) serve(ctx, starting context.Context) error {
 	// The server knows the subscriptions once it has answered this.
 	bounded, cancel := context.WithTimeout(starting, writeTimeout)
 	defer cancel()
+	if err := n.flushEars(bounded); err != nil {
+		return err
+	}
 	return n.nc.FlushWithContext(bounded)
 }
 

@@ -117,7 +117,7 @@ func becauseOf(found outcome, detail string) string {
 
 // deaf tells whether this node cannot have heard what was said: it has just
 // started or woken, or has no connection.
-func (s *state) deaf(now moment) bool { return now < s.grace || !s.node.nc.IsConnected() }
+func (s *state) deaf(now moment) bool { return now < s.grace || s.muffled || !s.node.nc.IsConnected() }
 
 func (s *state) judge(ctx context.Context, l *lease, r *record, found outcome, cause string) {
 	now := s.node.momentNow()

@@ -26,6 +26,9 @@ type Options struct {
 	// Conn is a connection with the credentials of the ATLAS account. The
 	// node does not close it.
 	Conn *bus.Conn
+	// Heartbeats are more connections like it, to hear heartbeats by; Conn if
+	// there are none.
+	Heartbeats []*bus.Conn
 	// Terms of leases; the zero value means [DefaultTerms].
 	Terms Terms
 	// DigestEvery is how often digests are published, 2 s by default.
@@ -82,6 +85,7 @@ type Node struct {
 	deadlines   deadlines
 	// began is the zero of this node's own clock, see moment.
 	began   time.Time
+	ears    []*ear
 	leases  *leaseIndex
 	samples samples
 
@@ -120,6 +124,7 @@ func Start(ctx context.Context, opts Options) (*Node, error) {
 		leases:   newLeaseIndex(),
 		look:     make(chan struct{}, 1),
 	}
+	n.listen()
 	if err := n.start(ctx); err != nil {
 		n.stop()
 		return nil, fmt.Errorf("start atlas: %w", err)
@@ -151,7 +156,11 @@ func (n *Node) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Whoever listens for nodes is taken for one: the ears do so afterwards.
 	n.join(ctx, running, s)
+	if err := n.tryEars(s.lead.node); err != nil {
+		return err
+	}
 	n.loops.Go(func() { s.run(running) })
 	n.loops.Go(func() { n.events.run(running) })
 	n.loops.Go(func() { n.watchBucket(running) })

@@ -23,7 +23,9 @@ type state struct {
 	orphans []*lease
 	// grace ends when this node may judge: a node that starts or wakes has
 	// not heard what was said meanwhile.
-	grace   moment
+	grace moment
+	// muffled is set while heartbeats cannot be heard.
+	muffled bool
 	lastRan time.Time
 	// urgent and late are the probes of closed connections and of others.
 	urgent, late probeQueue
@@ -180,6 +182,7 @@ func (s *state) tick(ctx context.Context, at time.Time) {
 	}
 	s.vote(ctx, at)
 	now := s.node.moment(at)
+	s.noticeDeafness(now)
 	s.wheel.advance(now, func(l *lease) { s.check(ctx, l, now) })
 	if s.leads() {
 		s.govern(at)
