@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fairlead.dev/bench/internal/lab"
+	"fairlead.dev/bench/internal/process"
 	"fairlead.dev/bench/internal/stat"
 	"fairlead.dev/bench/internal/systems"
 	"fairlead.dev/bench/internal/verdict"
@@ -33,6 +34,7 @@ func tables10k() Row {
 		Figures: []Figure{
 			{Name: "alone", Title: "one client", Unit: "ms", Target: lower(15)},
 			{Name: "crowd", Title: "64 clients at once", Unit: "ms", Target: lower(500)},
+			serverLoadCost, clientLoadCost,
 		},
 		Terms: systems.Terms{Lease: tableLease},
 		Measure: func(ctx context.Context, b *lab.Bench, quick bool) (Values, error) {
@@ -44,8 +46,12 @@ func tables10k() Row {
 			if err != nil {
 				return nil, err
 			}
-			together, err := t.load(ctx, pick(quick, 1, 3), crowd)
-			return Values{"alone": alone, "crowd": together}, err
+			values, err := t.loadTogether(ctx, b, pick(quick, 1, 3))
+			if err != nil {
+				return nil, err
+			}
+			values["alone"] = alone
+			return values, nil
 		},
 	}
 }
@@ -90,6 +96,16 @@ func fillRealm(ctx context.Context, b *lab.Bench, n, clients int) (f filledRealm
 	return f, rest(ctx, settleFor)
 }
 
+// What a load costs in processor time, for information, as in cost.go.
+var (
+	serverLoadCost = Figure{
+		Name: "server", Title: "the server's processor time a load, of 64 at once", Unit: "ms", Target: verdict.Target{Better: verdict.Lower},
+	}
+	clientLoadCost = Figure{
+		Name: "client", Title: "the client's processor time a load, of 64 at once", Unit: "ms", Target: verdict.Target{Better: verdict.Lower},
+	}
+)
+
 // load returns the median of several loads, in milliseconds.
 func (f filledRealm) load(ctx context.Context, times, clients int) (float64, error) {
 	var took []float64
@@ -104,6 +120,25 @@ func (f filledRealm) load(ctx context.Context, times, clients int) (float64, err
 		}
 	}
 	return stat.Median(took), nil
+}
+
+// loadTogether adds what a load costs. Heartbeats go on meanwhile, and are
+// part of the server's share.
+func (f filledRealm) loadTogether(ctx context.Context, b *lab.Bench, times int) (Values, error) {
+	server, client := process.Meter(b.Server()), process.Meter(f.loader.Child())
+	together, err := f.load(ctx, times, crowd)
+	if err != nil {
+		return nil, err
+	}
+	values := Values{"crowd": together}
+	for name, meter := range map[string]func() (time.Duration, error){"server": server, "client": client} {
+		cpu, err := meter()
+		if err != nil {
+			return nil, err
+		}
+		values[name] = milliseconds(cpu) / float64(times*crowd)
+	}
+	return values, nil
 }
 
 // loadOnce has whoever keeps the instances rest while a client loads alone:
