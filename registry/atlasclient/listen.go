@@ -12,9 +12,20 @@ import (
 	"fairlead.dev/registry/protocol"
 )
 
-// heardMost is how many messages may wait for one listener before it counts
-// as too slow.
-const heardMost = 4096
+// How many messages may wait for one listener before it counts as too slow. A
+// service's come every few milliseconds at most, and there are processes that
+// listen to a thousand services: their room adds up, and the collector reads it.
+const (
+	heardOfService = 512
+	heardOfRealm   = 4096
+)
+
+func heardMost(in registry.Interest) int {
+	if in.Service == "" {
+		return heardOfRealm
+	}
+	return heardOfService
+}
 
 // A listener takes changes and digests from one channel, so both come in the
 // order in which they arrived, and hears of them in one goroutine.
@@ -38,7 +49,7 @@ func (c *Client) Listen(in registry.Interest, hear func(registry.Update)) (stop 
 	}
 	l := &listener{
 		client: c, interest: in, hear: hear,
-		messages: make(chan *nats.Msg, heardMost), lost: make(chan struct{}, 1),
+		messages: make(chan *nats.Msg, heardMost(in)), lost: make(chan struct{}, 1),
 		quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	if err := errors.Join(l.subscribe(protocol.Routes(in)), l.subscribe(protocol.Digest(in))); err != nil {
