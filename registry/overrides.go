@@ -108,10 +108,18 @@ func DecodeDrain(data []byte) (Drain, error) {
 	if b, ok := bareBool(data); ok {
 		return Drain{Drain: b}, nil
 	}
-	var d Drain
-	if err := decodeOverride("drain", data, &d); err != nil {
+	raw := struct {
+		Drain  *bool  `json:"drain"`
+		Owner  string `json:"owner"`
+		Reason string `json:"reason"`
+	}{}
+	if err := decodeOverride("drain", data, &raw); err != nil {
 		return Drain{}, err
 	}
+	if raw.Drain == nil {
+		return Drain{}, &FieldError{Field: "drain", Problem: "must be given, true or false"}
+	}
+	d := Drain{Drain: *raw.Drain, Owner: raw.Owner, Reason: raw.Reason}
 	return d, d.Validate()
 }
 

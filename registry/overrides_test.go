@@ -79,6 +79,7 @@ func TestDecodeDrain(t *testing.T) {
 		{`{"drain":true,"reason":"kernel"}`, true, ""},
 		{"1", false, "drain: must be"},
 		{`{"drain":1}`, false, "drain: must be true or false"},
+		{`{"reason":"kernel"}`, false, "drain: must be given"},
 	}
 	for _, c := range cases {
 		d, err := DecodeDrain([]byte(c.text))

@@ -120,7 +120,7 @@ func TestEveryNewTableIsApplied(t *testing.T) {
 			synctest.Wait()
 			pause(t.Context(), 3*time.Second)
 			status := s.Status()
-			if status.Applied.Sequence != 2 || !status.Carrying() || status.Services != 1 || status.Instances != 1 || status.Age != 3*time.Second || status.Source != registry.Live {
+			if status.Applied.Sequence != 2 || !status.Carrying() || status.Services != 1 || status.Instances != 1 || status.AgeMS != 3000 || status.Source != registry.Live {
 				t.Errorf("status is %+v", status)
 			}
 		})

@@ -17,8 +17,8 @@ type Status struct {
 	Instances int `json:"instances"`
 	// Offered is the revision of the table that the plane was given last.
 	Offered registry.Revision `json:"offered"`
-	// Age is how long ago the current table was confirmed, by Source.
-	Age    time.Duration        `json:"age"`
+	// AgeMS is how long ago the current table was confirmed, by Source.
+	AgeMS  int64                `json:"age_ms"`
 	Source registry.TableSource `json:"source,omitempty"`
 	// Failures counts the tables refused since the last one that was taken,
 	// and LastError says why the last of them was.
@@ -37,7 +37,7 @@ func (s *Sidecar) Status() Status {
 	status := s.status
 	status.Source = table.Source
 	if !table.Updated.IsZero() {
-		status.Age = time.Since(table.Updated)
+		status.AgeMS = time.Since(table.Updated).Milliseconds()
 	}
 	return status
 }

@@ -24,7 +24,10 @@ func judgeCopies(c *protocol.Copies) []diagnosis {
 	}
 	d.Status, d.Detail = isWarn, strings.Join(append([]string{d.Detail}, missing...), "; ")
 	d.Hint = "start what is away; it catches up by itself"
-	if inStep <= c.Wanted/2+1 {
+	switch majority := c.Wanted/2 + 1; {
+	case inStep < majority:
+		d.Status, d.Detail = isFail, d.Detail+": too few for anything to be written"
+	case inStep == majority:
 		d.Hint += ". If one more server goes, nothing can be written"
 	}
 	return []diagnosis{d}
@@ -36,7 +39,7 @@ func missingCopies(c *protocol.Copies) (missing []string, inStep int) {
 	inStep = 1
 	for _, f := range c.Followers {
 		switch {
-		case f.Away:
+		case f.Away, !f.InStep && f.Behind == 0:
 			missing = append(missing, f.Server+" is away")
 		case !f.InStep:
 			missing = append(missing, fmt.Sprintf("%s is %d changes behind", f.Server, f.Behind))

@@ -19,6 +19,8 @@ func TestJudgeCopies(t *testing.T) {
 		{"all there", &protocol.Copies{Wanted: 3, Leader: "node-1", Followers: []protocol.Follower{well, well}}, isOK, "3 of 3 copies in step, node-1 leads"},
 		{"one away", &protocol.Copies{Wanted: 3, Leader: "node-1", Followers: []protocol.Follower{well, {Server: "node-3", Away: true}}}, isWarn, "2 of 3 copies in step, node-1 leads; node-3 is away"},
 		{"one behind", &protocol.Copies{Wanted: 3, Leader: "node-1", Followers: []protocol.Follower{well, {Server: "node-3", Behind: 7}}}, isWarn, "node-3 is 7 changes behind"},
+		{"one silent", &protocol.Copies{Wanted: 3, Leader: "node-1", Followers: []protocol.Follower{well, {Server: "node-3"}}}, isWarn, "node-3 is away"},
+		{"two away", &protocol.Copies{Wanted: 3, Leader: "node-1", Followers: []protocol.Follower{{Server: "node-2"}, {Server: "node-3", Away: true}}}, isFail, "too few for anything to be written"},
 	}
 	for _, tt := range tests {
 		found := judgeCopies(tt.copies)

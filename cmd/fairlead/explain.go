@@ -101,7 +101,7 @@ func (s *settings) printExplanation(x registry.Explanation) error {
 	if !x.Facts {
 		fmt.Fprintln(s.err, "note: the registry did not answer; this is from the table alone")
 	}
-	_, err := fmt.Fprintf(s.err, "realm %s, revision %s, %s, %s old\n", x.Realm, x.Revision, x.Source, time.Duration(x.AgeMS)*time.Millisecond)
+	_, err := fmt.Fprintln(s.err, origin{Realm: x.Realm, Source: x.Source, Revision: x.Revision, AgeMS: x.AgeMS})
 	return errors.Join(err, silently(x.Err()))
 }
 

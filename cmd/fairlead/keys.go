@@ -74,6 +74,9 @@ func (s *settings) initKeys(dir string, hosts []string) error {
 	if s.json() {
 		return s.printJSON(map[string]string{"security": dir})
 	}
+	if len(hosts) == 0 {
+		fmt.Fprintf(s.err, "note: the certificate is for this machine's loopback alone; for clients elsewhere fairlead init --renew --security %s --host NAME\n", dir)
+	}
 	fmt.Fprintf(s.out, "made %s; now\n  fairlead server --security %s --nats-addr 0.0.0.0:4222 --http-addr 0.0.0.0:4300\n", dir, dir)
 	fmt.Fprintf(s.out, "and for each program or person\n  fairlead credentials add NAME --security %s --realm REALM --role reader|instance|operator\n", dir)
 	return nil
@@ -168,6 +171,9 @@ func (s *settings) addCredentials(dir, name string, grant access.Grant, out stri
 	}
 	if _, err := os.Lstat(out); !errors.Is(err, fs.ErrNotExist) {
 		return usagef("--out: %s: %w", out, access.ErrExists)
+	}
+	if err := registry.ValidateName("NAME", name); err != nil {
+		return usageError{err}
 	}
 	credentials, err := keys.Add(name, grant)
 	switch {

@@ -26,7 +26,14 @@ var metaFields = []metaField{
 	{"attempts", "policy: how often a request is tried at most", getAttempts, setAttempts},
 	durationField("call-timeout", "policy: how long a call may take, all attempts together", func(m *registry.Meta) *registry.Duration { return &m.Policy.Timeout }),
 	durationField("try-timeout", "policy: how long one attempt may take", func(m *registry.Meta) *registry.Duration { return &m.Policy.TryTimeout }),
-	{"route-override", "policy: callers may route single requests elsewhere (true or false)", getOverride, setOverride},
+	{"route-override", "policy: callers that know how may route single requests elsewhere; ours do not (true or false)", getOverride, setOverride},
+}
+
+func metaNames() (names []string) {
+	for _, f := range metaFields {
+		names = append(names, f.name)
+	}
+	return names
 }
 
 func textField(name, usage string, at func(*registry.Meta) *string) metaField {

@@ -12,7 +12,15 @@ import (
 func examineProtection(session *connect.Session) diagnosis {
 	nc := session.Bus().NATS()
 	_, err := nc.TLSConnectionState()
-	return judgeProtection(nc.ConnectedUrlRedacted(), err == nil, nc.AuthRequired())
+	// A server that lets strangers in says all the same that it knows users.
+	named := nc.Opts.Nkey != "" || nc.Opts.User != "" || nc.Opts.Token != "" || nc.Opts.UserJWT != nil || namesUser(nc.ConnectedUrl())
+	login := named && nc.AuthRequired()
+	return judgeProtection(nc.ConnectedUrlRedacted(), err == nil, login)
+}
+
+func namesUser(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.User != nil
 }
 
 // judgeProtection judges what a connection to an address has been asked for.

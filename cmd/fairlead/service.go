@@ -165,7 +165,7 @@ func clearMeta(m *registry.Meta, fields []string) error {
 	for _, name := range fields {
 		at := slices.IndexFunc(metaFields, func(f metaField) bool { return f.name == name })
 		if at < 0 {
-			return usagef("FIELD: must be one of those that service show tells, got %q", name)
+			return usagef("FIELD: must be one of %s, got %q", strings.Join(metaNames(), ", "), name)
 		}
 		if err := metaFields[at].set(m, ""); err != nil {
 			return err
