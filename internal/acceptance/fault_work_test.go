@@ -27,7 +27,7 @@ const (
 	answerWithin = 2 * time.Second
 	// afterSilence is the pause after a call without an answer: each doubles
 	// what may have happened.
-	afterSilence = time.Second
+	afterSilence = 3 * time.Second
 	beatEvery    = time.Second
 )
 

@@ -83,6 +83,9 @@ func (h *History) Record(client int, call Call, do func() Answer) Answer {
 	began := h.now()
 	answer := do()
 	ended := h.now()
+	if answer.Outcome == Unknown && (call.Kind == ReadLife || call.Kind == ReadFlag) {
+		return answer // it changed nothing, and tells nothing
+	}
 	if answer.Outcome == Unknown {
 		// It may take effect at any time from now on, or never, which is the
 		// same as after everything else.

@@ -35,12 +35,12 @@ type feed struct {
 	resyncs  int // lately
 
 	answeredAt time.Time
-	// Snapshots older than what was held when they were asked for: one comes
-	// from a node that lags, several mean that the registry has gone back
-	// (an older state was restored), and that the older snapshot is right.
-	askedAt uint64
-	older   int
-	regress bool
+	// Snapshots older than what was held when they were asked for: some come
+	// from a node that lags. If they or the digests keep to it, the registry
+	// has gone back (an older state was restored), and the older is right.
+	askedAt    uint64
+	olderSince time.Time
+	regress    bool
 
 	// A digest that differs, and until when it may.
 	doubt       *registry.Digest
@@ -169,7 +169,7 @@ func (f *feed) keep(c *registry.Changes) {
 // answered takes a snapshot over, and what was heard since it was wanted. The
 // instances that a new epoch lacks are returned: they are not dead for sure.
 func (f *feed) answered(t *registry.Table, s registry.Snapshot, now time.Time) (*registry.Table, []registry.Instance) {
-	if f.tooOld(s) {
+	if f.tooOld(s, now) {
 		f.failed(now)
 		return t, nil
 	}
@@ -183,7 +183,7 @@ func (f *feed) answered(t *registry.Table, s registry.Snapshot, now time.Time) (
 	}
 	f.epoch, f.snapshot, f.synced = s.Revision.Epoch, s.Revision.Sequence, true
 	f.sequence = max(f.sequence, s.Revision.Sequence)
-	f.asking, f.regress, f.failures, f.older = false, false, 0, 0
+	f.asking, f.regress, f.failures, f.olderSince = false, false, 0, time.Time{}
 	f.cached, f.saved = false, nil
 	f.answeredAt = now
 	t, ok := f.replay(t)
@@ -197,12 +197,14 @@ func (f *feed) answered(t *registry.Table, s registry.Snapshot, now time.Time) (
 
 // tooOld tells whether a snapshot is to be asked for again because it is older
 // than what was held before.
-func (f *feed) tooOld(s registry.Snapshot) bool {
+func (f *feed) tooOld(s registry.Snapshot, now time.Time) bool {
 	if !f.synced || s.Revision.Epoch != f.epoch || s.Revision.Sequence >= f.askedAt || f.regress {
 		return false
 	}
-	f.older++
-	f.regress = f.older >= olderMost
+	if f.olderSince.IsZero() {
+		f.olderSince = now
+	}
+	f.regress = now.Sub(f.olderSince) >= olderFor
 	return !f.regress
 }
 
@@ -237,6 +239,8 @@ func (f *feed) current(now time.Time) {
 func (f *feed) digest(t *registry.Table, d *registry.Digest, now time.Time) {
 	switch {
 	case d.Realm != f.interest.Realm || d.Service != f.interest.Service || !strings.HasPrefix(d.Hash, registry.HashVersion):
+	case d.Epoch == f.epoch && f.synced && d.Revision < f.revision(t) && d.Hash != f.hash(t):
+		f.behind(now)
 	case f.pending():
 		f.hurry(now)
 	case d.Epoch != f.epoch:
@@ -244,10 +248,8 @@ func (f *feed) digest(t *registry.Table, d *registry.Digest, now time.Time) {
 	case d.Hash == f.hash(t):
 		f.doubt, f.behindSince = nil, time.Time{}
 		f.current(now)
-	case d.Revision >= f.revision(t):
-		f.differs(d, now)
 	default:
-		f.behind(now)
+		f.differs(d, now)
 	}
 }
 
@@ -265,11 +267,10 @@ func (f *feed) differs(d *registry.Digest, now time.Time) {
 func (f *feed) behind(now time.Time) {
 	if f.behindSince.IsZero() {
 		f.behindSince = now
-		return
 	}
-	if now.Sub(f.behindSince) >= f.patience {
+	if now.Sub(f.behindSince) >= behindFor {
 		f.regress, f.behindSince = true, time.Time{}
-		f.demand(now, massSpread)
+		f.hurry(now)
 	}
 }
 

@@ -21,8 +21,15 @@ const (
 	// itself. A registry that does not know a service sends none for it.
 	silence = 15 * time.Second
 
-	// olderMost is how many older snapshots in a row are believed.
-	olderMost = 5
+	// behindFor is for how long digests have to be older than the table until
+	// they are believed: two of them in a row. A leading node that is cut off
+	// tells digests for less long than that.
+	behindFor = 1900 * time.Millisecond
+
+	// olderFor is for how long snapshots have to be older than the table until
+	// one is believed, unless digests say the same: longer than a node that was
+	// cut off takes to catch up.
+	olderFor = 10 * time.Second
 
 	snapshotTimeout = 5 * time.Second
 	// The backlog holds messages heard while a snapshot is under way.

@@ -45,6 +45,7 @@ type leadership struct {
 	// its name.
 	mandate context.Context
 	resign  context.CancelFunc
+	since   time.Time // when it began to lead
 	// announcing is set once the events of the time without a leader are out.
 	announcing bool
 }

@@ -69,6 +69,17 @@ func (l *lease) lastLoad() (inFlight int, load float64) {
 	return int(int32(word >> 32)), float64(math.Float32frombits(uint32(word)))
 }
 
+// over tells whether a lease is over for somebody of whom a probe found this.
+// Silence has to have lasted for a lease since any sign of life: a single probe
+// that got no answer says little of an instance that has just answered another.
+func (l *lease) over(found outcome, now moment, terms Terms) bool {
+	last := l.seen()
+	if found == silent {
+		last = max(last, l.alive)
+	}
+	return now.since(last) >= terms.TTL
+}
+
 // An outcome is what a probe found.
 type outcome int
 

@@ -125,3 +125,23 @@ func TestWhoKeepsAnId(t *testing.T) {
 		}
 	}
 }
+
+func TestSilenceHasToLastSinceAnySignOfLife(t *testing.T) {
+	terms, at := DefaultTerms, func(d time.Duration) moment { return moment(0).add(d) }
+	l := &lease{alive: at(9 * time.Second)} // a probe was answered long after the last heartbeat
+	cases := map[string]struct {
+		found outcome
+		now   time.Duration
+		over  bool
+	}{
+		"one silent probe":              {silent, 11 * time.Second, false},
+		"silence for a lease":           {silent, 15 * time.Second, true},
+		"an answer without an identity": {anonymous, 9 * time.Second, true},
+		"within the lease":              {anonymous, 5 * time.Second, false},
+	}
+	for name, test := range cases {
+		if got := l.over(test.found, at(test.now), terms); got != test.over {
+			t.Errorf("%s: over is %t, want %t", name, got, test.over)
+		}
+	}
+}

@@ -121,7 +121,7 @@ func (s *state) deaf(now moment) bool { return now < s.grace || s.muffled || !s.
 
 func (s *state) judge(ctx context.Context, l *lease, r *record, found outcome, cause string) {
 	now := s.node.momentNow()
-	v := judge(found, !l.holds(now, s.node.opts.Terms))
+	v := judge(found, l.over(found, now, s.node.opts.Terms))
 	switch {
 	case v == evict && found.proves():
 		s.evict(ctx, l.key, s.model.slots[l.key].seqs[aspectRecord], "probe: "+cause)

@@ -168,7 +168,9 @@ func (n *Node) snapshot(ctx context.Context, m micro.Request) ([]protocol.Part, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	n.abreast(ctx)
+	if err := n.abreast(ctx); err != nil {
+		return nil, err
+	}
 	return n.packed.parts(in, m.Headers().Get(protocol.EncodingHeader), func() (*registry.Table, error) {
 		var table *registry.Table
 		err := n.ask(ctx, func(s *state) { table = s.current(in.Realm) })

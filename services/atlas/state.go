@@ -193,7 +193,9 @@ func (s *state) tick(ctx context.Context, at time.Time) {
 func (s *state) govern(at time.Time) {
 	s.sentence(s.lead.mandate, at)
 	s.endExpired(s.lead.mandate, at)
-	if at.Sub(s.published) >= s.node.opts.DigestEvery {
+	// A leader that is cut off does not know it at once. What it says of its
+	// tables would lead others back, so it says it only with the bucket's word.
+	if at.Sub(s.published) >= s.digestEvery(at) && at.Sub(s.lead.answered) < digestsFor {
 		s.published = at
 		s.publishDigests()
 		s.node.samples.store(s.node, at)
@@ -205,6 +207,15 @@ func (s *state) renewAll(now moment) {
 	for _, l := range s.leases.of {
 		l.heard.Store(int64(now))
 	}
+}
+
+// digestEvery is shorter at first: whoever comes back after a restart should
+// not have to wait to learn that the registry is not what it was.
+func (s *state) digestEvery(at time.Time) time.Duration {
+	if at.Sub(s.lead.since) < 3*s.node.opts.DigestEvery {
+		return s.node.opts.DigestEvery / 4
+	}
+	return s.node.opts.DigestEvery
 }
 
 func (s *state) publishDigests() {

@@ -70,6 +70,7 @@ func (r *recent) since(seq uint64) ([]transition, bool) {
 func (s *state) takeOver(ctx context.Context, now time.Time) {
 	s.lead.mandate, s.lead.resign = context.WithCancel(ctx)
 	s.node.leading.Store(true)
+	s.lead.since = now
 	for _, t := range s.recent.list {
 		if t.routes() && now.Sub(t.at) <= recentFor {
 			s.fanout.add(s.model.epoch, t.transition, now)
