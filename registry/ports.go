@@ -167,6 +167,8 @@ type Digest struct {
 	Service  string `json:"service,omitempty"`
 	Revision uint64 `json:"revision"`
 	Hash     string `json:"hash"`
+	// Sole says that the registry has no other copy that could know better.
+	Sole bool `json:"sole,omitempty"`
 }
 
 // An Update is one thing a listener hears; exactly one field is set.

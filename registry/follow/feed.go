@@ -240,7 +240,7 @@ func (f *feed) digest(t *registry.Table, d *registry.Digest, now time.Time) {
 	switch {
 	case d.Realm != f.interest.Realm || d.Service != f.interest.Service || !strings.HasPrefix(d.Hash, registry.HashVersion):
 	case d.Epoch == f.epoch && f.synced && d.Revision < f.revision(t) && d.Hash != f.hash(t):
-		f.behind(now)
+		f.behind(d, now)
 	case f.pending():
 		f.hurry(now)
 	case d.Epoch != f.epoch:
@@ -264,11 +264,15 @@ func (f *feed) differs(d *registry.Digest, now time.Time) {
 // behind takes note of a digest that is older than what is held. One may have
 // been overtaken by a change. When they keep coming, the registry has gone
 // back: an older state was restored.
-func (f *feed) behind(now time.Time) {
+func (f *feed) behind(d *registry.Digest, now time.Time) {
+	limit := behindFor
+	if d.Sole {
+		limit = f.patience
+	}
 	if f.behindSince.IsZero() {
 		f.behindSince = now
 	}
-	if now.Sub(f.behindSince) >= behindFor {
+	if now.Sub(f.behindSince) >= limit {
 		f.regress, f.behindSince = true, time.Time{}
 		f.hurry(now)
 	}

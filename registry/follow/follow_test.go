@@ -270,7 +270,18 @@ func TestALaggingNodesSnapshotIsNotBelieved(t *testing.T) {
 	})
 }
 
+// The only copy of a registry is believed sooner than one of several, whose
+// others may know better.
 func TestARegistryThatHasGoneBackIsBelievedInTheEnd(t *testing.T) {
+	for name, test := range map[string]struct {
+		sole    bool
+		digests int
+	}{"the only copy": {true, 6}, "one of several": {false, 8}} {
+		t.Run(name, func(t *testing.T) { goesBack(t, test.sole, test.digests) })
+	}
+}
+
+func goesBack(t *testing.T, sole bool, digests int) {
 	wholeRealm(t, func(f *fixture) {
 		f.register("identity", "a")
 		f.start()
@@ -279,8 +290,9 @@ func TestARegistryThatHasGoneBackIsBelievedInTheEnd(t *testing.T) {
 		synctest.Wait()
 		// An older state was restored, under the same epoch.
 		f.source.editing(func(s *registry.Snapshot) { *s = older.Snapshot(registry.Interest{}) })
-		for range 6 {
+		for range digests {
 			digest := older.Digest("")
+			digest.Sole = sole
 			f.table.inbox.put(message{feed: f.table.own.feeds[""], update: registry.Update{Digest: &digest}})
 			pass(2 * time.Second)
 		}

@@ -22,9 +22,9 @@ const (
 	silence = 15 * time.Second
 
 	// behindFor is for how long digests have to be older than the table until
-	// they are believed: two of them in a row. A leading node that is cut off
-	// tells digests for less long than that.
-	behindFor = 1900 * time.Millisecond
+	// they are believed: longer than a leading node that is cut off tells any.
+	// Where there is one node only, two digests are enough.
+	behindFor = 6 * time.Second
 
 	// olderFor is for how long snapshots have to be older than the table until
 	// one is believed, unless digests say the same: longer than a node that was

@@ -79,7 +79,7 @@ func (n *Node) checkBucket(ctx context.Context) bool {
 		return false
 	}
 	var todo remedy
-	if n.ask(ctx, func(s *state) { todo = s.diagnose(pos, time.Now()) }) != nil {
+	if n.ask(ctx, func(s *state) { todo = s.diagnose(pos, time.Now()); s.fanout.sole = pos.sole }) != nil {
 		return false
 	}
 	switch todo {

@@ -23,6 +23,8 @@ const (
 
 // fanout publishes changes and digests. The owner of the state calls it.
 type fanout struct {
+	// sole tells that the bucket has one copy.
+	sole  bool
 	nc    *nats.Conn
 	log   *slog.Logger
 	timer *time.Timer
@@ -131,6 +133,7 @@ func (f *fanout) digests(t *registry.Table) {
 
 func (f *fanout) sendDigest(d registry.Digest) {
 	// A struct of texts and a number always encodes.
+	d.Sole = f.sole
 	data, _ := json.Marshal(d)
 	f.send(protocol.Digest(registry.Interest{Realm: d.Realm, Service: d.Service}), protocol.KindDigest, data)
 }

@@ -138,6 +138,7 @@ type position struct {
 	last    uint64
 	created time.Time
 	empty   bool
+	sole    bool // there is one copy of it
 }
 
 func (s *store) position(ctx context.Context) (position, error) {
@@ -146,7 +147,33 @@ func (s *store) position(ctx context.Context) (position, error) {
 		return position{}, fmt.Errorf("open the bucket: %w", err)
 	}
 	info := stream.CachedInfo()
-	return position{last: info.State.LastSeq, created: info.Created, empty: info.State.Msgs == 0}, nil
+	if !hasQuorum(info.Cluster) {
+		return position{}, errNoQuorum
+	}
+	return position{
+		last: info.State.LastSeq, created: info.Created, empty: info.State.Msgs == 0, sole: info.Config.Replicas <= 1,
+	}, nil
+}
+
+// peerSilence is for how long a leader may not have heard from another copy,
+// which tells it of itself every second, until that counts as away.
+const peerSilence = 3 * time.Second
+
+var errNoQuorum = errors.New("the bucket's leader does not hear enough of the other copies to know the last word")
+
+// hasQuorum tells whether a stream's leader hears a majority of its copies, by
+// its own word. One that is cut off answers for ten seconds more.
+func hasQuorum(c *jetstream.ClusterInfo) bool {
+	if c == nil {
+		return true
+	}
+	heard := 1
+	for _, peer := range c.Replicas {
+		if !peer.Offline && peer.Active < peerSilence {
+			heard++
+		}
+	}
+	return heard*2 > len(c.Replicas)+1
 }
 
 // replay calls each for everything the bucket holds, history and deletions
