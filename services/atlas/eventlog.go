@@ -29,8 +29,6 @@ const (
 	// announcementsMost bounds what waits in memory while the stream of events
 	// takes nothing. The bucket holds the rest.
 	announcementsMost = 16384
-	// eventsOfOne is the most events that one transition makes.
-	eventsOfOne = 4
 	// staleAfter is well below the time for which the stream recognises an
 	// event by its id. What has waited for longer may have been announced by
 	// another node in between.
@@ -81,7 +79,7 @@ func (l *eventLog) announce(epoch string, t transition) bool {
 
 // announceRebuilt tells every realm that a new epoch began.
 func (l *eventLog) announceRebuilt(m *model, previous string) {
-	for realm, t := range m.tables {
+	for realm, t := range m.tables() {
 		l.add(schemas.RegistryRebuilt{
 			AboutService:  schemas.AboutService{Realm: realm, Service: schemas.PlatformService},
 			Revision:      schemas.Revision{Epoch: m.epoch, Sequence: m.seq},
@@ -180,7 +178,7 @@ func (l *eventLog) takeUnsent() []*nats.Msg {
 	return messages
 }
 
-// take returns what waits, as much as fits into one batch.
+// take returns what waits, as much as mostly fits into one batch.
 func (l *eventLog) take() []announcement {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -188,7 +186,7 @@ func (l *eventLog) take() []announcement {
 		l.queue, l.full = nil, false
 		return nil
 	}
-	n := min(len(l.queue), batchMost/eventsOfOne)
+	n := min(len(l.queue), batchMost)
 	taken := l.queue[:n:n]
 	l.queue = l.queue[n:]
 	return taken
@@ -273,13 +271,16 @@ func (e platformEvent) message() (*nats.Msg, error) {
 // other where they are few or the stream did not take them together. What it
 // has already, it recognises. It returns those that are left when ctx ends.
 func (l *eventLog) publish(ctx context.Context, messages []*nats.Msg) []*nats.Msg {
-	if len(messages) >= batchLeast && l.publishTogether(ctx, messages) {
-		return nil
-	}
-	for i, m := range messages {
-		if !l.publishOne(ctx, m) {
-			return messages[i:]
+	for len(messages) > 0 {
+		some := messages[:min(len(messages), batchMost)]
+		if len(some) < batchLeast || !l.publishTogether(ctx, some) {
+			for i, m := range some {
+				if !l.publishOne(ctx, m) {
+					return messages[i:]
+				}
+			}
 		}
+		messages = messages[len(some):]
 	}
 	return nil
 }

@@ -20,6 +20,9 @@ type entry struct {
 	at      time.Time
 	// cause is why Atlas wrote it, from a header; hand edits have none.
 	cause string
+	// record is what the value says, where this node has just written it and
+	// need not read it.
+	record *record
 }
 
 // A slot is everything the bucket says of one instance: the last good value of
@@ -32,7 +35,7 @@ type slot struct {
 	weight *registry.Weight
 	drain  *registry.Drain
 	seqs   [aspects]uint64
-	// view is the table's own.
+	// view is the table's own, once that is made.
 	view *registry.Instance
 }
 
@@ -77,7 +80,7 @@ type model struct {
 	seq         uint64
 	slots       map[registry.Key]*slot
 	services    map[registry.ServiceKey]*serviceSlot
-	tables      map[string]*registry.Table
+	realms      map[string]*realm
 	quarantined map[string]string
 	// strikes counts the bad values that a key got one after the other.
 	strikes map[string]int
@@ -104,7 +107,7 @@ func newModel() *model {
 	return &model{
 		slots:       map[registry.Key]*slot{},
 		services:    map[registry.ServiceKey]*serviceSlot{},
-		tables:      map[string]*registry.Table{},
+		realms:      map[string]*realm{},
 		quarantined: map[string]string{},
 		strikes:     map[string]int{},
 	}
@@ -195,7 +198,7 @@ func (m *model) slot(k registry.Key) *slot {
 func (s *slot) set(a aspect, e entry) (err error) {
 	switch a {
 	case aspectRecord:
-		return replace(&s.record, e, decodeRecord)
+		return replace(&s.record, e, e.readRecord)
 	case aspectFlag:
 		return replace(&s.flag, e, pointer(registry.DecodeFlag))
 	case aspectWeight:
@@ -216,6 +219,13 @@ func replace[T any](at **T, e entry, decode func([]byte) (*T, error)) error {
 	}
 	*at = v
 	return nil
+}
+
+func (e entry) readRecord(data []byte) (*record, error) {
+	if e.record != nil {
+		return e.record, nil
+	}
+	return decodeRecord(data)
 }
 
 func pointer[T any](decode func([]byte) (T, error)) func([]byte) (*T, error) {
@@ -242,21 +252,17 @@ func (m *model) fold(s *slot, t *transition) {
 	s.view = t.after
 }
 
-// enter brings the realm's table up to date and completes the transition.
+// enter notes what the realm's table will need and completes the transition.
 func (m *model) enter(t *transition) {
-	k, after, table := t.key, t.after, m.table(t.key.Realm)
-	t.previous = revisionOf(table.Service(k.Service))
-	switch {
-	case !t.routes():
-	case t.metaAfter != nil:
-		table = table.WithMeta(k.Service, *t.metaAfter, t.entry.seq)
-	case after == nil:
-		table = table.WithoutInstance(k.Service, k.Instance, t.entry.seq)
-	default:
-		table = table.WithInstance(*after)
-		t.after = table.Service(k.Service).Find(k.Instance)
+	r := m.realms[t.key.Realm]
+	if r == nil {
+		r = m.hold(registry.NewTable(t.key.Realm, m.epoch))
 	}
-	m.tables[k.Realm] = table.At(registry.Revision{Epoch: m.epoch, Sequence: t.entry.seq})
+	t.previous = r.revision(t.key.Service)
+	if t.routes() {
+		r.add(t.key.Service, changeOf(*t))
+	}
+	r.at = registry.Revision{Epoch: m.epoch, Sequence: t.entry.seq}
 }
 
 func (l *loading) note(t *transition) {
@@ -278,22 +284,34 @@ func (m *model) finish() {
 			instances[k.ServiceKey()] = append(instances[k.ServiceKey()], *s.view)
 		}
 	}
-	for realm, seq := range l.realms {
-		m.tables[realm] = registry.NewTable(realm, m.epoch).At(registry.Revision{Epoch: m.epoch, Sequence: seq})
+	tables := map[string]*registry.Table{}
+	for name, seq := range l.realms {
+		tables[name] = registry.NewTable(name, m.epoch).At(registry.Revision{Epoch: m.epoch, Sequence: seq})
 	}
 	for k, list := range instances {
-		m.tables[k.Realm] = m.tables[k.Realm].WithSnapshot(m.snapshot(k, l.services[k], list))
+		tables[k.Realm] = tables[k.Realm].WithSnapshot(m.snapshot(k, l.services[k], list))
 	}
-	m.shareViews()
-}
-
-// shareViews has the slots hold the views of the tables and not copies.
-func (m *model) shareViews() {
+	for _, t := range tables {
+		m.hold(t)
+	}
 	for k, s := range m.slots {
 		if s.view != nil {
-			s.view = m.tables[k.Realm].Service(k.Service).Find(k.Instance)
+			s.view = tables[k.Realm].Service(k.Service).Find(k.Instance)
 		}
 	}
+}
+
+// hold takes up a realm. The slots hold the views of its tables, not copies.
+func (m *model) hold(t *registry.Table) *realm {
+	r := newRealm(t)
+	r.listed = func(given, own *registry.Instance) {
+		s := m.slots[registry.Key{Realm: t.Realm, Service: own.Service, Instance: own.ID}]
+		if s != nil && s.view == given {
+			s.view = own
+		}
+	}
+	m.realms[t.Realm] = r
+	return r
 }
 
 func revisionOf(s *registry.Service) uint64 {
@@ -303,10 +321,19 @@ func revisionOf(s *registry.Service) uint64 {
 	return s.Revision
 }
 
+// tables returns those of all realms, by name.
+func (m *model) tables() map[string]*registry.Table {
+	all := make(map[string]*registry.Table, len(m.realms))
+	for name, r := range m.realms {
+		all[name] = r.current()
+	}
+	return all
+}
+
 // table returns a realm's table, never nil.
 func (m *model) table(realm string) *registry.Table {
-	if t := m.tables[realm]; t != nil {
-		return t
+	if r := m.realms[realm]; r != nil {
+		return r.current()
 	}
 	return registry.NewTable(realm, m.epoch).At(registry.Revision{Epoch: m.epoch, Sequence: m.seq})
 }

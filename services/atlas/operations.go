@@ -97,7 +97,10 @@ func (n *Node) register(ctx context.Context, k registry.Key, req protocol.Regist
 			return 0, n.confirmed(ctx, key, st.seqs[aspectRecord], err)
 		}
 		r := newRecord(req, lease, who, time.Now())
-		seq, err := n.store.put(ctx, key, r.encode(), st.seqs[aspectRecord], "")
+		encoded := r.encode()
+		n.echoes.expect(key, r, encoded)
+		defer n.echoes.forget(key)
+		seq, err := n.store.put(ctx, key, encoded, st.seqs[aspectRecord], "")
 		lease.Revision = registry.Revision{Epoch: st.epoch, Sequence: seq}
 		return seq, err
 	})
@@ -109,6 +112,9 @@ func newRecord(req protocol.RegisterRequest, l registry.Lease, who requester, no
 		Status: registry.Passing, Incarnation: l.Incarnation, TokenHash: hashToken(l.Token),
 		RegisteredBy: who.String(), RegisteredAt: now.UTC().Round(0), Via: req.Via,
 	}}
+	if len(r.Metadata) == 0 {
+		r.Metadata = nil // as it is read back
+	}
 	if req.Via == "" {
 		r.Atlas.Server, r.Atlas.Client = who.server, who.client
 	}

@@ -108,7 +108,7 @@ func (s *state) status(now time.Time) protocol.StatusReply {
 	for k, v := range s.model.quarantined {
 		r.Quarantined[k] = v
 	}
-	for realm, t := range s.model.tables {
+	for realm, t := range s.model.tables() {
 		r.Realms[realm] = realmStatus(t, s.heldBack(realm, now))
 	}
 	waiting := s.model.waiting(now)

@@ -42,6 +42,9 @@ type state struct {
 	held      []entry
 }
 
+// entriesAtOnce bounds how long everybody else waits for the owner.
+const entriesAtOnce = 256
+
 type waiter struct {
 	seq     uint64
 	reached chan struct{}
@@ -69,7 +72,7 @@ func (s *state) run(ctx context.Context) {
 		select {
 		case e := <-s.node.entries:
 			s.noticePause(time.Now())
-			s.hear(ctx, e)
+			s.hearAll(ctx, e)
 		case f := <-s.node.commands:
 			s.noticePause(time.Now())
 			f(s)
@@ -84,6 +87,21 @@ func (s *state) run(ctx context.Context) {
 		}
 		s.probeOrphans(ctx)
 	}
+}
+
+// hearAll takes an entry, and those that wait behind it: registrations come in
+// groups, and whoever waits for one of a group can wait for all of it.
+func (s *state) hearAll(ctx context.Context, e entry) {
+	defer s.release()
+	for range entriesAtOnce {
+		s.hear(ctx, e)
+		select {
+		case e = <-s.node.entries:
+		default:
+			return
+		}
+	}
+	s.hear(ctx, e)
 }
 
 // hear takes an entry from the bucket. What is old is dropped; a gap means
@@ -118,7 +136,6 @@ func (s *state) take(t transition, now time.Time) {
 	}
 	s.keepLease(t, s.node.moment(now))
 	s.keepExpiry(t)
-	s.release()
 }
 
 // proclaim tells everybody who has to know of a transition.
@@ -144,7 +161,9 @@ func (s *state) reached(seq uint64) <-chan struct{} {
 	return w.reached
 }
 
+// release lets go of whoever waits for what this node has taken in.
 func (s *state) release() {
+	s.node.taken.Store(s.model.seq)
 	kept := s.waiters[:0]
 	for _, w := range s.waiters {
 		if w.seq > s.model.seq {
@@ -219,7 +238,7 @@ func (s *state) digestEvery(at time.Time) time.Duration {
 }
 
 func (s *state) publishDigests() {
-	for _, t := range s.model.tables {
+	for _, t := range s.model.tables() {
 		s.fanout.digests(t)
 	}
 }
@@ -275,6 +294,7 @@ func (s *state) install(ctx context.Context, fresh *model, missed []transition, 
 	for _, e := range held {
 		s.hear(ctx, e)
 	}
+	s.release()
 }
 
 // abandonWaiters lets go of those who wait for a sequence of an earlier epoch:

@@ -6,12 +6,17 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"fairlead.dev/registry"
 )
+
+// gatherMost is how long a write waits for those of its group that are still to
+// come, about as long as the server takes for a batch by itself.
+const gatherMost = 2 * time.Millisecond
 
 // A write is one change of one key that waits for its turn.
 type write struct {
@@ -37,6 +42,8 @@ type writer struct {
 	// held are writes of keys that the group under way writes too: a batch
 	// takes one change of a key.
 	held []*write
+	// gathered is the size of the last group.
+	gathered int
 	// lost strikes when acknowledgements may have been.
 	lost interruption
 }
@@ -63,19 +70,42 @@ func (w *writer) write(ctx context.Context, m *nats.Msg) (uint64, error) {
 
 // run commits groups until ctx ends.
 func (w *writer) run(ctx context.Context) {
-	for {
-		group := w.gather()
-		if len(group) > 0 {
+	for w.await(ctx) {
+		if group := w.gather(); len(group) > 0 {
+			w.gathered = len(group)
 			w.commit(ctx, group)
-			continue
 		}
+	}
+}
+
+// await waits for a write. After a group it waits a moment for another as
+// large: those who have just been answered mostly come again, and a batch costs
+// nearly the same however small it is. It reports false when ctx ends.
+func (w *writer) await(ctx context.Context) bool {
+	if len(w.held) == 0 {
 		select {
 		case one := <-w.in:
 			w.held = append(w.held, one)
 		case <-ctx.Done():
-			return
+			return false
 		}
 	}
+	if w.gathered < batchLeast {
+		return true
+	}
+	moment := time.NewTimer(gatherMost)
+	defer moment.Stop()
+	for len(w.held) < w.gathered {
+		select {
+		case one := <-w.in:
+			w.held = append(w.held, one)
+		case <-moment.C:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
 }
 
 // gather takes what is waiting, each key once.
