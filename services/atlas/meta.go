@@ -1,8 +1,8 @@
 package atlas
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -125,19 +125,19 @@ type serviceStanding struct {
 	revision registry.Revision
 	seq      uint64
 	set      bool // there is a value, be it rubbish
+	doubt    error
 }
 
 func (n *Node) serviceStanding(ctx context.Context, k registry.ServiceKey) (serviceStanding, error) {
-	var st serviceStanding
-	var doubt error
-	err := n.ask(ctx, func(s *state) {
-		doubt = s.resumed(time.Now())
+	st, err := answerOf(ctx, n, func(s *state) (st serviceStanding) {
+		st.doubt = s.resumed(time.Now())
 		st.revision.Epoch = s.model.epoch
 		_, st.set = s.model.quarantined[metaKey(k)]
 		if slot := s.model.services[k]; slot != nil {
 			st.meta, st.revision.Sequence, st.seq = slot.says(), slot.revision, slot.seq
 			st.set = st.set || slot.meta != nil
 		}
+		return st
 	})
-	return st, errors.Join(err, doubt)
+	return st, cmp.Or(err, st.doubt)
 }

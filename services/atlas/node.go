@@ -259,19 +259,26 @@ func (n *Node) stop() {
 
 var errStopping = fmt.Errorf("%w: this node is stopping", registry.ErrUnavailable)
 
-// ask runs f in the goroutine that owns the state and waits for it.
+// ask runs f in the goroutine that owns the state and waits for it. If ctx ends
+// first f may still run later: what it writes must not be read then.
 func (n *Node) ask(ctx context.Context, f func(*state)) error {
-	done := make(chan struct{})
+	_, err := answerOf(ctx, n, func(s *state) struct{} { f(s); return struct{}{} })
+	return err
+}
+
+// answerOf is ask for an answer, which is the zero value if ctx ends first.
+func answerOf[T any](ctx context.Context, n *Node, f func(*state) T) (answer T, err error) {
+	done := make(chan T, 1)
 	select {
-	case n.commands <- func(s *state) { f(s); close(done) }:
+	case n.commands <- func(s *state) { done <- f(s) }:
 	case <-ctx.Done():
-		return asUnavailable(ctx)
+		return answer, asUnavailable(ctx)
 	}
 	select {
-	case <-done:
-		return nil
+	case answer = <-done:
+		return answer, nil
 	case <-ctx.Done():
-		return asUnavailable(ctx)
+		return answer, asUnavailable(ctx)
 	}
 }
 
@@ -298,16 +305,18 @@ type standing struct {
 	set    [aspects]bool // there is a value, be it rubbish
 	// held tells whether the lease still runs.
 	held bool
+	// doubt is why this node may not decide at the moment.
+	doubt error
 }
 
 func (n *Node) standing(ctx context.Context, k registry.Key) (standing, error) {
-	var st standing
-	var doubt error
-	err := n.ask(ctx, func(s *state) {
+	st, err := answerOf(ctx, n, func(s *state) standing {
 		now := time.Now()
-		st, doubt = s.standing(k, now), s.resumed(now)
+		st := s.standing(k, now)
+		st.doubt = s.resumed(now)
+		return st
 	})
-	return st, errors.Join(err, doubt)
+	return st, cmp.Or(err, st.doubt)
 }
 
 // applied waits until this node's model has taken in a sequence, so that

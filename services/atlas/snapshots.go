@@ -88,8 +88,8 @@ func (n *Node) statusFor(ctx context.Context, m micro.Request) (protocol.StatusR
 
 // Status tells how the registry stands. It may be called concurrently.
 func (n *Node) Status(ctx context.Context) (protocol.StatusReply, error) {
-	var r protocol.StatusReply
-	if err := n.ask(ctx, func(s *state) { r = s.status(time.Now()) }); err != nil {
+	r, err := answerOf(ctx, n, func(s *state) protocol.StatusReply { return s.status(time.Now()) })
+	if err != nil {
 		return r, err
 	}
 	r.Copies = n.store.copies(ctx)
@@ -172,9 +172,7 @@ func (n *Node) snapshot(ctx context.Context, m micro.Request) ([]protocol.Part, 
 		return nil, err
 	}
 	return n.packed.parts(in, m.Headers().Get(protocol.EncodingHeader), func() (*registry.Table, error) {
-		var table *registry.Table
-		err := n.ask(ctx, func(s *state) { table = s.current(in.Realm) })
-		return table, err
+		return answerOf(ctx, n, func(s *state) *registry.Table { return s.current(in.Realm) })
 	})
 }
 
