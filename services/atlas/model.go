@@ -260,9 +260,19 @@ func (m *model) enter(t *transition) {
 	}
 	t.previous = r.revision(t.key.Service)
 	if t.routes() {
-		r.add(t.key.Service, changeOf(*t))
+		r.add(t.key.Service, wholeChange(*t))
 	}
 	r.at = registry.Revision{Epoch: m.epoch, Sequence: t.entry.seq}
+}
+
+// wholeChange is what a transition makes of the realm's own table, with all of
+// an instance even where routers are told of its condition only.
+func wholeChange(t transition) registry.Change {
+	c := registry.Change{Revision: t.entry.seq, Instance: t.after, Meta: t.metaAfter}
+	if t.after == nil && t.metaAfter == nil {
+		c.Gone = t.key.Instance
+	}
+	return c
 }
 
 func (l *loading) note(t *transition) {
