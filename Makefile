@@ -7,7 +7,7 @@ SHELL := /bin/sh
 # Results of unchanged tests are reused, but never in CI.
 TESTFLAGS ?= $(if $(CI),-count=1)
 # The longest that the tests of one package may take.
-TIMEOUT ?= 10m
+TIMEOUT ?= 30m
 FUZZTIME ?= 10s
 PACKAGES ?= ./...
 # Arguments of a benchmark: ROWS, SYSTEMS, ROUNDS, QUICK=1, PAGE=1.

@@ -34,8 +34,7 @@ var errBehind = fmt.Errorf("%w: this node was cut off and has not caught up yet"
 // neither the bucket nor another node tells, what this one knows is better than
 // nothing: a table that knows more ignores it.
 func (n *Node) abreast(ctx context.Context) error {
-	var is bool
-	err := n.ask(ctx, func(s *state) { is = time.Since(s.lead.answered) < abreastFor })
+	is, err := answerOf(ctx, n, func(s *state) bool { return time.Since(s.lead.answered) < abreastFor })
 	if err != nil || is {
 		return err
 	}
@@ -51,13 +50,13 @@ func (n *Node) abreast(ctx context.Context) error {
 	return nil
 }
 
-func (n *Node) isBehind(ctx context.Context) (behind bool) {
+func (n *Node) isBehind(ctx context.Context) bool {
 	asked, cancel := context.WithTimeout(ctx, bucketAnswersIn)
 	defer cancel()
 	if pos, err := n.store.position(asked); err == nil && n.applied(asked, pos.last) != nil {
 		return true
 	}
-	_ = n.ask(ctx, func(s *state) { behind = s.behindOthers(time.Now()) })
+	behind, _ := answerOf(ctx, n, func(s *state) bool { return s.behindOthers(time.Now()) })
 	return behind
 }
 

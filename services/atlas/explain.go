@@ -24,9 +24,7 @@ func (n *Node) explain(ctx context.Context, m micro.Request) (registry.ServiceFa
 	if err != nil {
 		return registry.ServiceFacts{}, err
 	}
-	var facts registry.ServiceFacts
-	err = n.ask(ctx, func(s *state) { facts = s.facts(k, time.Now()) })
-	return facts, err
+	return answerOf(ctx, n, func(s *state) registry.ServiceFacts { return s.facts(k, time.Now()) })
 }
 
 // facts looks at every slot, as overrides without an instance are in no table:
