@@ -58,6 +58,18 @@ func newRig(t *testing.T, change func(*Options)) *rig {
 	return &rig{t: t, reg: reg, bridge: b, url: server.URL, doc: loadDocument(t)}
 }
 
+// awaitTable waits until the bridge has heard of the registry.
+func (g *rig) awaitTable() {
+	g.t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(10 * time.Second); g.do("GET", "/health", "").status != http.StatusOK; <-tick.C {
+		if time.Now().After(deadline) {
+			g.t.Fatal("the bridge has not heard of the registry")
+		}
+	}
+}
+
 func following(source registry.Source) Follow {
 	return func(realm string) (registry.Watcher, func(), error) {
 		f := follow.New(follow.Options{Source: source, Realm: realm, WholeRealm: true, Logger: slog.New(slog.DiscardHandler)})
@@ -511,6 +523,7 @@ func TestAQuietRealmIsHealthy(t *testing.T) {
 func TestHealthWarnsWhenNothingCanBeWritten(t *testing.T) {
 	var trouble error
 	g := newRig(t, func(o *Options) { o.StorageError = func() error { return trouble } })
+	g.awaitTable()
 	if got := into[healthAnswer](t, g.want(200, g.do("GET", "/health", ""))); got.Status != "pass" || len(got.Checks["registry:storage"]) != 1 {
 		t.Errorf("health %+v", got)
 	}
