@@ -11,14 +11,15 @@ import (
 // errors. It may be used concurrently; make one and keep it, for it holds the
 // connections and what it has learned of the instances.
 type Client struct {
-	http      *http.Client
-	transport *Transport
+	http       *http.Client
+	transport  *Transport
+	background chan struct{} // a place for each request of Go
 }
 
 // New returns a Client.
 func New(o Options) *Client {
 	t := NewTransport(o)
-	return &Client{http: &http.Client{Transport: t}, transport: t}
+	return &Client{http: &http.Client{Transport: t}, transport: t, background: make(chan struct{}, t.options.Background)}
 }
 
 // Do sends a request; see [http.Client.Do]. The request's context bounds all

@@ -46,6 +46,20 @@
 // resends are charged to the budget and counted. For requests that only carry
 // an Idempotency-Key it is turned off.
 //
+// # Beyond http.Client
+//
+// [GetJSON], [PostJSON] and their like send and read JSON, and return what a
+// service says went wrong as a [*Problem]:
+//
+//	user, err := smartclient.GetJSON[User](ctx, client, "service://identity/users/1")
+//
+// [Client.Go] sends a request in the background. [All] waits for several of
+// them, [First] for the first success, and [FanOut] makes many calls, a few at
+// a time, with a result for each:
+//
+//	a, b := client.Go(ctx, first), client.Go(ctx, second)
+//	answers, err := smartclient.All(a, b)
+//
 // # What services see
 //
 // The Host header is the service's name (identity) unless the caller set

@@ -133,3 +133,64 @@ func ExampleJar() {
 	fmt.Println(client.HTTPClient().Jar.Cookies(home))
 	// Output: [session=s1]
 }
+
+// Go sends requests in the background; All waits for every one of them.
+func ExampleClient_Go() {
+	resolver, stop := startIdentity()
+	defer stop()
+	client := smartclient.New(smartclient.Options{Realm: "local", Resolver: resolver})
+	defer client.CloseIdleConnections()
+
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	var futures []*smartclient.Future
+	for _, path := range []string{"/users/1", "/users/2"} {
+		req, _ := http.NewRequest(http.MethodGet, "service://identity"+path, nil)
+		futures = append(futures, client.Go(ctx, req))
+	}
+	answers, err := smartclient.All(futures...)
+	for _, answer := range answers {
+		show(answer, err)
+	}
+	// Output:
+	// GET /users/1
+	// GET /users/2
+}
+
+// First takes whichever answers well first, and cancels the rest.
+func ExampleFirst() {
+	resolver, stop := startIdentity()
+	defer stop()
+	client := smartclient.New(smartclient.Options{Realm: "local", Resolver: resolver})
+	defer client.CloseIdleConnections()
+
+	ctx := context.Background()
+	known, _ := http.NewRequest(http.MethodGet, "service://identity/users/1", nil)
+	unknown, _ := http.NewRequest(http.MethodGet, "service://unknown/users/1", nil)
+	show(smartclient.First(client.Go(ctx, unknown), client.Go(ctx, known)))
+	// Output: GET /users/1
+}
+
+// FanOut makes many calls, a few at a time, each with a result of its own.
+func ExampleFanOut() {
+	resolver, stop := startIdentity()
+	defer stop()
+	client := smartclient.New(smartclient.Options{Realm: "local", Resolver: resolver})
+	defer client.CloseIdleConnections()
+
+	names := []string{"identity", "unknown"}
+	results := smartclient.FanOut(context.Background(), 8, names, func(ctx context.Context, service string) (int, error) {
+		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, "service://"+service+"/", nil)
+		resp, err := client.Do(req)
+		if err != nil {
+			return 0, err
+		}
+		return resp.StatusCode, resp.Body.Close()
+	})
+	for i, result := range results {
+		fmt.Println(names[i], result.Value, errors.Is(result.Err, registry.ErrNoSuchService))
+	}
+	// Output:
+	// identity 200 false
+	// unknown 0 true
+}

@@ -55,6 +55,10 @@ type Options struct {
 	// Budget bounds the retries of all requests to one service together.
 	Budget Budget
 
+	// Background bounds how many requests of [Client.Go] are on their way at a
+	// time. 0 means 256.
+	Background int
+
 	// Logger hears of ejections (Warn) and retries (Debug); nil means
 	// slog.Default().
 	Logger *slog.Logger
@@ -90,6 +94,9 @@ const (
 func (o Options) withDefaults() Options {
 	if o.MaxAttempts <= 0 {
 		o.MaxAttempts = defaultAttempts
+	}
+	if o.Background <= 0 {
+		o.Background = defaultBackground
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
