@@ -48,7 +48,7 @@ const (
 // service has of which nothing was said, so setting it says nothing and no
 // metadata at all mean the same.
 //
-// It is a value; holders must not change the Tags that they share.
+// It is a value; holders must not change the Tags and Rules that they share.
 type Meta struct {
 	// Owner is the team or the person to ask.
 	Owner       string `json:"owner,omitempty"`
@@ -63,6 +63,9 @@ type Meta struct {
 	Health string   `json:"health,omitempty"`
 	Tags   []string `json:"tags,omitempty"`
 	Policy Policy   `json:"policy,omitzero"`
+	// Rules send requests for the service elsewhere; the first that matches
+	// counts. Proxies follow them.
+	Rules []Rule `json:"rules,omitempty"`
 }
 
 // A Policy is how a service wants to be called by those who say nothing else.
@@ -100,14 +103,15 @@ func (m Meta) Validate() error {
 	errs.Add(validateHealth(m.Health))
 	errs.Add(validateTags(m.Tags))
 	errs.Add(m.Policy.Validate())
+	errs.Add(validateRules(m.Rules))
 	return errs.Err()
 }
 
 // IsZero tells whether nothing is said.
 func (m Meta) IsZero() bool {
-	tags := len(m.Tags)
-	m.Tags = nil
-	return tags == 0 && reflect.ValueOf(m).IsZero()
+	said := len(m.Tags) + len(m.Rules)
+	m.Tags, m.Rules = nil, nil
+	return said == 0 && reflect.ValueOf(m).IsZero()
 }
 
 // CheckExpected returns ErrRevision unless metadata that stands at a revision

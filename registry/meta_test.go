@@ -35,6 +35,30 @@ func TestDecodeMeta(t *testing.T) {
 		{`{"tags":["a","a"]}`, `tags: must differ, got "a" twice`},
 		{`{"tags":["A"]}`, "tags: must be a DNS label"},
 		{`{"tags":"a"}`, "tags: must be an array"},
+		{`{"rules":[{"path_prefix":"/a/","header":{"name":"X-Cohort","value":"early, always"},"split":[{"service":"a","weight":0},{"service":"b","weight":100}]}]}`, ""},
+		{`{"rules":[{"split":[{"service":"a","weight":1}]}]}`, ""},
+		{`{"rules":[{"path_prefix":"/","split":[{"service":"a","weight":1}]}]}`, ""},
+		{`{"rules":{}}`, "rules: must be an array"},
+		{`{"rules":[{"path":"/a"}]}`, "path: is not a known field"},
+		{`{"rules":[` + strings.Repeat(`{"split":[{"service":"a","weight":1}]},`, 16) + `{"split":[{"service":"a","weight":1}]}]}`, "rules: must be at most 16, got 17"},
+		{`{"rules":[{"path_prefix":"a","split":[{"service":"a","weight":1}]}]}`, `rules[0].path_prefix: must begin with '/', got "a"`},
+		{`{"rules":[{"path_prefix":"/a b","split":[{"service":"a","weight":1}]}]}`, "rules[0].path_prefix: must consist of"},
+		{`{"rules":[{"path_prefix":"/a%2f","split":[{"service":"a","weight":1}]}]}`, "rules[0].path_prefix: must consist of"},
+		{`{"rules":[{"path_prefix":"/a//b","split":[{"service":"a","weight":1}]}]}`, "rules[0].path_prefix: must not have empty segments"},
+		{`{"rules":[{"path_prefix":"/a/..","split":[{"service":"a","weight":1}]}]}`, "rules[0].path_prefix: must not have empty segments"},
+		{`{"rules":[{"path_prefix":"/` + strings.Repeat("a", 256) + `","split":[{"service":"a","weight":1}]}]}`, "rules[0].path_prefix: must be at most 256 characters, has 257"},
+		{`{"rules":[{"header":{"name":"","value":"a"},"split":[{"service":"a","weight":1}]}]}`, "rules[0].header.name: must not be empty"},
+		{`{"rules":[{"header":{"name":"a b","value":"a"},"split":[{"service":"a","weight":1}]}]}`, "rules[0].header.name: must consist of"},
+		{`{"rules":[{"header":{"name":"x-forwarded-for","value":"a"},"split":[{"service":"a","weight":1}]}]}`, "rules[0].header.name: must not be a header that proxies"},
+		{`{"rules":[{"header":{"name":"a"},"split":[{"service":"a","weight":1}]}]}`, "rules[0].header.value: must not be empty"},
+		{`{"rules":[{"header":{"name":"a","value":"x'y"},"split":[{"service":"a","weight":1}]}]}`, "rules[0].header.value: must be printable"},
+		{`{"rules":[{"header":{"name":"a","value":" x"},"split":[{"service":"a","weight":1}]}]}`, "rules[0].header.value: must be printable"},
+		{`{"rules":[{}]}`, "rules[0].split: must have 1 to 8 services, has 0"},
+		{`{"rules":[{"split":[{"service":"a","weight":1}]},{"split":[{"service":"a.b","weight":1}]}]}`, "rules[1].split[0].service: must be a DNS label"},
+		{`{"rules":[{"split":[{"service":"a","weight":1},{"service":"a","weight":1}]}]}`, `rules[0].split[1].service: must differ from those before, got "a" twice`},
+		{`{"rules":[{"split":[{"service":"a","weight":-1}]}]}`, "rules[0].split[0].weight: must be between 0 and 100, got -1"},
+		{`{"rules":[{"split":[{"service":"a","weight":101}]}]}`, "rules[0].split[0].weight: must be between 0 and 100, got 101"},
+		{`{"rules":[{"split":[{"service":"a","weight":0}]}]}`, "rules[0].split: must have a weight above 0"},
 		{`{"team":"a"}`, "team: is not a known field"},
 		{`accounts`, "body: must be JSON"},
 	}
@@ -60,6 +84,20 @@ func TestMetaIsWrittenAsItIsRead(t *testing.T) {
 	}
 	if again, err := DecodeMeta(text); err != nil || again.Hash("a") != m.Hash("a") {
 		t.Errorf("read as %+v, %v", again, err)
+	}
+}
+
+func TestRulesAreSomethingThatIsSaid(t *testing.T) {
+	canary := Meta{Rules: []Rule{{Split: []Share{{"identity", 95}, {"identity-next", 5}}}}}
+	more := Meta{Rules: []Rule{{Split: []Share{{"identity", 90}, {"identity-next", 10}}}}}
+	if canary.IsZero() || canary.Hash("identity") == 0 {
+		t.Error("rules alone pass for nothing")
+	}
+	if canary.Hash("identity") == more.Hash("identity") {
+		t.Error("the digest does not see the weights of a rule")
+	}
+	if (Meta{Rules: []Rule{}}).Hash("identity") != 0 {
+		t.Error("no rules pass for something")
 	}
 }
 
@@ -96,7 +134,7 @@ func TestMetadataTravelsWithTheTable(t *testing.T) {
 }
 
 func FuzzDecodeMeta(f *testing.F) {
-	for _, s := range []string{`{}`, `{"owner":"a","policy":{"timeout":"1s"}}`, `{"policy":{"timeout":"x"}}`, `{"repository":"https://\u0000"}`, `[]`, `{"tags":[null]}`} {
+	for _, s := range []string{`{}`, `{"owner":"a","policy":{"timeout":"1s"}}`, `{"policy":{"timeout":"x"}}`, `{"repository":"https://\u0000"}`, `[]`, `{"tags":[null]}`, `{"rules":[{"path_prefix":"/a","header":{"name":"b","value":"c"},"split":[{"service":"d","weight":1}]}]}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -9,6 +9,26 @@ type Meta struct {
 	Health      string   `json:"health,omitempty"`
 	Tags        []string `json:"tags,omitempty"`
 	Policy      *Policy  `json:"policy,omitempty"`
+	Rules       []Rule   `json:"rules,omitempty"`
+}
+
+// A Rule sends some of the requests for a service to other services.
+type Rule struct {
+	PathPrefix string      `json:"path_prefix,omitempty"`
+	Header     HeaderMatch `json:"header,omitzero"`
+	Split      []Share     `json:"split"`
+}
+
+// A HeaderMatch is one header line that a request must have.
+type HeaderMatch struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// A Share is one service's part of the requests.
+type Share struct {
+	Service string `json:"service"`
+	Weight  int    `json:"weight"`
 }
 
 // A Policy is how a service wants to be called by those who say nothing else.

@@ -67,7 +67,7 @@ func (s *settings) newRequest(ctx context.Context, method, target string, hasBod
 	if err := checkTarget(target); err != nil {
 		return nil, err
 	}
-	body, err := s.readBody(f.data)
+	body, err := s.readText("data", f.data)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,8 @@ func checkTarget(target string) error {
 	return registry.ValidateName("service", u.Host)
 }
 
-func (s *settings) readBody(data string) ([]byte, error) {
+// readText returns what a flag says, or what the file that it names by @ does.
+func (s *settings) readText(flag, data string) ([]byte, error) {
 	file, isFile := strings.CutPrefix(data, "@")
 	switch {
 	case !isFile:
@@ -107,13 +108,13 @@ func (s *settings) readBody(data string) ([]byte, error) {
 	case file == "-":
 		body, err := io.ReadAll(s.in)
 		if err != nil {
-			return nil, fmt.Errorf("--data: read standard input: %w", err)
+			return nil, fmt.Errorf("--%s: read standard input: %w", flag, err)
 		}
 		return body, nil
 	}
 	body, err := os.ReadFile(file)
 	if err != nil {
-		return nil, usagef("--data: %w", err)
+		return nil, usagef("--%s: %w", flag, err)
 	}
 	return body, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +27,7 @@ var metaFields = []metaField{
 	{"attempts", "policy: how often a request is tried at most", getAttempts, setAttempts},
 	durationField("call-timeout", "policy: how long a call may take, all attempts together", func(m *registry.Meta) *registry.Duration { return &m.Policy.Timeout }),
 	durationField("try-timeout", "policy: how long one attempt may take", func(m *registry.Meta) *registry.Duration { return &m.Policy.TryTimeout }),
+	{"rules", "where proxies send requests for the service, as a JSON array of rules", getRules, setRules},
 	{"route-override", "policy: callers that know how may route single requests elsewhere; ours do not (true or false)", getOverride, setOverride},
 }
 
@@ -102,4 +104,23 @@ func setOverride(m *registry.Meta, value string) error {
 		return nil
 	}
 	return usagef("--route-override: must be true or false, got %q", value)
+}
+
+func getRules(m *registry.Meta) string {
+	if len(m.Rules) == 0 {
+		return ""
+	}
+	// Rules are strings and numbers, so they always encode.
+	text, _ := json.Marshal(m.Rules)
+	return string(text)
+}
+
+func setRules(m *registry.Meta, value string) error {
+	if m.Rules = nil; value == "" {
+		return nil
+	}
+	if err := registry.DecodeStrict([]byte(value), &m.Rules); err != nil {
+		return usagef("--rules: %w", err)
+	}
+	return nil
 }

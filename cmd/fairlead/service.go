@@ -116,19 +116,33 @@ func newServiceSetCommand(set *settings) *cobra.Command {
 		Short: "Set what is known of a service; what is not given stays",
 		Long: `Set what is known of a service; what is not given stays. It is kept apart from
 registrations: it outlives instances and may be set before there is one. Callers
-get the policy with their tables. Secrets do not belong here.
+get the policy with their tables. Secrets do not belong here. A file is a JSON
+object of all that is to be known; flags beside it change single fields of it.
+
+Rules send requests for the service to other services, by path, by header or by
+weight: the first one that matches counts. Sidecars follow them.
 
 These flags are not looked up in the environment.`,
 		Example: `  fairlead service set identity --owner accounts --description 'Who people are'
-  fairlead service set identity --call-timeout 2s --attempts 3`,
+  fairlead service set identity --call-timeout 2s --attempts 3
+  fairlead service set identity --rules '[{"split":[{"service":"identity","weight":95},{"service":"identity-next","weight":5}]}]'
+  fairlead service set identity -f identity.json`,
 	}
 	given := map[string]*string{}
+	file := c.Flags().StringP("file", "f", "", "file of all that is to be known, as JSON; - is standard input")
 	for _, f := range metaFields {
 		given[f.name] = c.Flags().String(f.name, "", f.usage)
 	}
 	return set.onService(c, func(ctx context.Context, session *connect.Session, key registry.ServiceKey, _ []string) error {
+		whole, err := set.readMeta(*file)
+		if err != nil {
+			return err
+		}
 		return set.revise(ctx, session, key, func(m *registry.Meta) error {
-			changed := false
+			changed := whole != nil
+			if whole != nil {
+				*m = *whole
+			}
 			for _, f := range metaFields {
 				if !set.onCommandLine(c, f.name) {
 					continue
@@ -144,6 +158,19 @@ These flags are not looked up in the environment.`,
 			return m.Validate()
 		})
 	})
+}
+
+// readMeta reads a file of metadata; of none it returns nil.
+func (s *settings) readMeta(file string) (*registry.Meta, error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := s.readText("file", "@"+file)
+	if err != nil {
+		return nil, err
+	}
+	m, err := registry.DecodeMeta(text)
+	return &m, err
 }
 
 func newServiceUnsetCommand(set *settings) *cobra.Command {

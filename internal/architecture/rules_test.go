@@ -45,9 +45,10 @@ var rules = []rule{
 
 	{pkg: "sidecar", imports: []string{"registry", "smartclient/...", "sidecar/problem"}},
 	{pkg: "sidecar/problem", imports: []string{"registry"}},
+	{pkg: "sidecar/route", imports: []string{"registry", "sidecar/problem"}},
 	{pkg: "sidecar/httpserver", imports: []string{"registry", "sidecar/problem"}},
 	{pkg: "sidecar/attend", imports: []string{"registry", "registry/registrar"}},
-	{pkg: "sidecar/*", imports: []string{"registry", "smartclient/...", "sidecar", "sidecar/problem", "sidecar/httpserver"}},
+	{pkg: "sidecar/*", imports: []string{"registry", "smartclient/...", "sidecar", "sidecar/problem", "sidecar/route", "sidecar/httpserver"}},
 
 	{pkg: "services/*", client: true, imports: []string{
 		"schemas/...", "access", "bus/...", "registry/...", "smartclient/...", "connect", "smartservice/...", "sidecar/...",

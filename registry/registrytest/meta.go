@@ -10,6 +10,10 @@ import (
 var accounts = registry.Meta{
 	Owner: "accounts", Description: "Who people are", Tags: []string{"core"},
 	Policy: registry.Policy{Attempts: 2, Timeout: registry.Duration(2 * time.Second)},
+	Rules: []registry.Rule{{
+		PathPrefix: "/users", Header: registry.HeaderMatch{Name: "X-Cohort", Value: "early"},
+		Split: []registry.Share{{Service: "identity", Weight: 95}, {Service: "identity-next", Weight: 5}},
+	}},
 }
 
 func (s *suite) serviceKey(service string) registry.ServiceKey {

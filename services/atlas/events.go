@@ -60,10 +60,21 @@ func serviceEvents(about schemas.AboutInstance, t transition) []schemas.Data {
 	if m := t.metaAfter; !m.IsZero() {
 		e.Meta = &schemas.Meta{
 			Owner: m.Owner, Description: m.Description, Repository: m.Repository,
-			OpenAPI: m.OpenAPI, Health: m.Health, Tags: m.Tags, Policy: policyOf(m.Policy),
+			OpenAPI: m.OpenAPI, Health: m.Health, Tags: m.Tags, Policy: policyOf(m.Policy), Rules: rulesOf(m.Rules),
 		}
 	}
 	return []schemas.Data{e}
+}
+
+func rulesOf(rules []registry.Rule) (told []schemas.Rule) {
+	for _, r := range rules {
+		rule := schemas.Rule{PathPrefix: r.PathPrefix, Header: schemas.HeaderMatch(r.Header)}
+		for _, share := range r.Split {
+			rule.Split = append(rule.Split, schemas.Share(share))
+		}
+		told = append(told, rule)
+	}
+	return told
 }
 
 func policyOf(p registry.Policy) *schemas.Policy {

@@ -6,6 +6,9 @@
 //	curl --connect-to ::127.0.0.1:4000 http://identity.service/users/1   # by host, also identity.service.internal
 //	http_proxy=http://127.0.0.1:4000 curl http://identity.service/users/1 # as a forward proxy
 //
+// A service's rules may send some of its requests to other services, by path,
+// header or weight; package route says how.
+//
 // Answers of a service pass unchanged: streams, server-sent events, trailers,
 // upgrades such as WebSocket, 1xx answers. A request is repeated on another
 // instance only if it was never sent, or is a GET, HEAD or OPTIONS without a
@@ -20,6 +23,7 @@
 //	400  service-not-named, invalid-service         nothing was sent
 //	403  host-refused: another host, or CONNECT     nothing was sent
 //	421  host-refused: a host that is no service    nothing was sent
+//	421  realm-refused: another realm, 403 by proxy nothing was sent
 //	503  no-such-service, none-enabled, registry-never-seen, unreachable
 //	     no instance saw the request; Retry-After says when to try again
 //	502  no-answer                                  it may have been processed

@@ -14,7 +14,7 @@ import (
 
 // ErrorHeader carries the code of an error that is the proxy's own. No answer
 // of a service has it.
-const ErrorHeader = "Fairlead-Error"
+const ErrorHeader = problem.ErrorHeader
 
 // codeClientGone is never seen by a caller, only in the metrics.
 const codeClientGone = "client-gone"

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"fairlead.dev/sidecar/problem"
+	"fairlead.dev/sidecar/route"
 )
 
 // ForwarderOptions are what a forwarder may be told. The zero value is ready.
@@ -71,7 +72,7 @@ func (f *Forwarder) Forward(w http.ResponseWriter, r *http.Request, service, esc
 	target, err := parsePath(escapedPath)
 	switch {
 	case err != nil:
-		x.fail(w, refused(http.StatusBadRequest, "invalid-path", "path: must be a valid URL path"))
+		x.fail(w, forwarding(http.StatusBadRequest, "invalid-path", problem.NotProcessed, "path: must be a valid URL path"))
 	case hops(r.Header) >= maxHops:
 		x.fail(w, forwarding(http.StatusLoopDetected, "loop", problem.NotProcessed, "the request came by here too often, see its Via header: does an instance's address lead back to a proxy?"))
 	default:
@@ -79,6 +80,14 @@ func (f *Forwarder) Forward(w http.ResponseWriter, r *http.Request, service, esc
 		f.proxy.ServeHTTP(w, r.WithContext(x.follow(r)))
 		x.returned()
 	}
+}
+
+// Fail answers a request for a service of which nothing can be had, as Forward
+// does when it finds that out itself.
+func (f *Forwarder) Fail(w http.ResponseWriter, r *http.Request, service string, err error) {
+	x := &exchange{service: service, began: time.Now()}
+	defer func() { f.record(r, x) }()
+	f.give(w, r, x, err)
 }
 
 func (f *Forwarder) record(r *http.Request, x *exchange) {
@@ -114,7 +123,7 @@ func rewrite(r *httputil.ProxyRequest) {
 	r.Out.Host = hostFor(r.In.Host, x.service)
 	// The values come once the body has been read, into the map of r.In.
 	r.Out.Trailer = r.In.Trailer
-	r.Out.Header.Del(ServiceHeader)
+	r.Out.Header.Del(route.ServiceHeader)
 	r.SetXForwarded()
 	addVia(r.Out.Header, r.In)
 }
@@ -126,7 +135,7 @@ func rewrite(r *httputil.ProxyRequest) {
 func hostFor(host, service string) string {
 	switch host {
 	case "":
-		return service + hostSuffixes[1]
+		return service + ".service"
 	case service:
 		return host + ":80"
 	}
@@ -141,7 +150,10 @@ func modifyResponse(res *http.Response) error {
 
 // failed answers a request that got no answer of a service.
 func (f *Forwarder) failed(w http.ResponseWriter, r *http.Request, err error) {
-	x := exchangeOf(r.Context())
+	f.give(w, r, exchangeOf(r.Context()), err)
+}
+
+func (f *Forwarder) give(w http.ResponseWriter, r *http.Request, x *exchange, err error) {
 	x.fail(w, problemOf(r.Context(), x.service, err))
 	if x.failure != codeClientGone {
 		f.log.Info("request got no answer", "service", x.service, "method", r.Method, "code", x.failure, "error", err)

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+
+	"fairlead.dev/sidecar/route"
 )
 
 func TestOwnPathsAreServedOnlyToThoseWhoNameNoService(t *testing.T) {
@@ -30,7 +32,7 @@ func TestOwnPathsAreServedOnlyToThoseWhoNameNoService(t *testing.T) {
 			r := httptest.NewRequest(http.MethodGet, c.target, nil)
 			r.Host = c.host
 			if c.service != "" {
-				r.Header.Set(ServiceHeader, c.service)
+				r.Header.Set(route.ServiceHeader, c.service)
 			}
 			w := httptest.NewRecorder()
 			plane.ServeHTTP(w, r)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -17,6 +18,7 @@ import (
 
 	"fairlead.dev/registry"
 	"fairlead.dev/sidecar/httpserver"
+	"fairlead.dev/sidecar/route"
 	"fairlead.dev/smartclient"
 )
 
@@ -58,7 +60,7 @@ type Options struct {
 // http.Handler that it serves, and the registry.Resolver of its own requests.
 type Plane struct {
 	opts      Options
-	hosts     []string
+	front     route.Front
 	forwarder *Forwarder
 	table     atomic.Pointer[registry.Table]
 }
@@ -68,7 +70,7 @@ func New(opts Options) (*Plane, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
-	p := &Plane{opts: opts, hosts: lower(opts.Hosts)}
+	p := &Plane{opts: opts, front: route.Front{Realm: opts.Realm, Hosts: lower(opts.Hosts)}}
 	transport := opts.Transport
 	if transport == nil {
 		transport = smartclient.NewTransport(smartclient.Options{
@@ -169,7 +171,7 @@ func (p *Plane) Explain(service string) map[string]registry.Local {
 // answersItself tells whether a request is for the sidecar: by one of its own
 // host names, and for a path that it serves.
 func (p *Plane) answersItself(r *http.Request) bool {
-	if p.opts.Own == nil || !addressedToSelf(r, p.hosts) {
+	if p.opts.Own == nil || !p.front.ToSelf(r) {
 		return false
 	}
 	_, pattern := p.opts.Own.Handler(r)
@@ -178,7 +180,7 @@ func (p *Plane) answersItself(r *http.Request) bool {
 
 // ServeHTTP forwards one request to the service it names.
 func (p *Plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	service, refusal := serviceOf(r, p.hosts)
+	target, refusal := p.front.Target(r)
 	switch {
 	case refusal != nil && p.answersItself(r):
 		p.opts.Own.ServeHTTP(w, r)
@@ -187,5 +189,38 @@ func (p *Plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, refusal)
 		return
 	}
+	service, err := p.follow(r, target.Service)
+	if err != nil {
+		p.forwarder.Fail(w, r, service, err)
+		return
+	}
 	p.forwarder.Forward(w, r, service, r.URL.EscapedPath())
+}
+
+// follow returns the service that the rules of the named one choose.
+func (p *Plane) follow(r *http.Request, service string) (string, error) {
+	rules, err := p.rules(r.Context(), service)
+	if len(rules) > 0 {
+		return route.Follow(rules, service, r, rand.IntN), nil
+	}
+	return service, err
+}
+
+// rules returns those of a service, which need not have instances for that. A
+// service that is not in the table is followed from now on.
+func (p *Plane) rules(ctx context.Context, service string) ([]registry.Rule, error) {
+	if s := p.table.Load().Service(service); s != nil {
+		return s.Meta.Rules, nil
+	}
+	s, err := p.Resolve(ctx, service)
+	if err == nil {
+		return s.Meta.Rules, nil
+	}
+	if followed, ok := p.opts.Resolver.(registry.Watcher); ok {
+		table, _ := followed.Table()
+		if s := table.Service(service); s != nil {
+			return s.Meta.Rules, err
+		}
+	}
+	return nil, err
 }

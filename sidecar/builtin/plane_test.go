@@ -22,6 +22,7 @@ import (
 
 	"fairlead.dev/registry"
 	"fairlead.dev/sidecar/problem"
+	"fairlead.dev/sidecar/route"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -225,7 +226,7 @@ func TestOwnErrorsAreProblems(t *testing.T) {
 		{"bad header", []string{"Fairlead-Service: Identity!"}, 400, "invalid-service", "Fairlead-Service"},
 		{"empty header", []string{"Fairlead-Service: "}, 400, "invalid-service", "must not be empty"},
 		{"header twice", []string{"Fairlead-Service: identity", "Fairlead-Service: other"}, 400, "invalid-service", "once"},
-		{"bad host", []string{"Host: a.b.service"}, 400, "invalid-service", "host"},
+		{"bad host", []string{"Host: a.b.c.service"}, 400, "invalid-service", "host"},
 		{"no such service", []string{"Fairlead-Service: nothing"}, 503, "no-such-service", "nothing"},
 		{"none enabled", []string{"Fairlead-Service: off"}, 503, "none-enabled", "off"},
 		{"refused", []string{"Fairlead-Service: dead"}, 503, "unreachable", "dead"},
@@ -326,7 +327,7 @@ func TestWhatAServiceSees(t *testing.T) {
 	r := <-seen
 	for name, want := range map[string]string{
 		"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Host": g.addr, "X-Forwarded-Proto": "http", "Forwarded": "",
-		"X-Secret": "", "Via": "1.0 edge, 1.1 fairlead", "User-Agent": "me", "Accept-Encoding": "br", ServiceHeader: "",
+		"X-Secret": "", "Via": "1.0 edge, 1.1 fairlead", "User-Agent": "me", "Accept-Encoding": "br", route.ServiceHeader: "",
 		"Traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 	} {
 		if got := strings.Join(r.Header.Values(name), "|"); got != want {

@@ -18,6 +18,10 @@ import (
 // ContentType is that of problem details (RFC 9457 §6.1).
 const ContentType = "application/problem+json"
 
+// ErrorHeader carries the code of an error that a proxy of ours made itself. No
+// answer of a service has it: it is removed there.
+const ErrorHeader = "Fairlead-Error"
+
 // typeBase makes a code an absolute URI, as RFC 9457 §3.1.1 recommends.
 const typeBase = "https://fairlead.dev/problems/"
 
