@@ -1,6 +1,7 @@
 package smartclient
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -9,10 +10,11 @@ import (
 const slots = 10
 
 // A budget counts a service's requests and retries over a sliding window. The
-// counts are of one process, and exact but for requests that race the turn of
-// a slot. No lock: every request passes here.
+// counts are of one process. Every request passes here, so a lock is taken only
+// when a slot's turn comes round, ten times in a window.
 type budget struct {
 	terms Budget
+	turns sync.Mutex
 	slot  [slots]budgetSlot
 }
 
@@ -36,11 +38,22 @@ func (b *budget) turnAt(now time.Duration) int64 { return int64(now * slots / b.
 // at returns the slot of a moment, emptied if its turn has come round again.
 func (b *budget) at(turn int64) *budgetSlot {
 	s := &b.slot[turn%slots]
-	if old := s.turn.Load(); old < turn && s.turn.CompareAndSwap(old, turn) {
-		s.requests.Store(0)
-		s.retries.Store(0)
+	if s.turn.Load() < turn {
+		b.begin(s, turn)
 	}
 	return s
+}
+
+// begin empties a slot before it tells its turn: nobody's count is lost.
+func (b *budget) begin(s *budgetSlot, turn int64) {
+	b.turns.Lock()
+	defer b.turns.Unlock()
+	if s.turn.Load() >= turn {
+		return
+	}
+	s.requests.Store(0)
+	s.retries.Store(0)
+	s.turn.Store(turn)
 }
 
 // request notes a request that came in.
