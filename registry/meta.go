@@ -39,7 +39,6 @@ const (
 	maxDescription = 1024
 	maxURL         = 512
 	maxTags        = 16
-	maxAttempts    = 10
 	maxTimeout     = time.Hour
 )
 
@@ -66,21 +65,6 @@ type Meta struct {
 	// Rules send requests for the service elsewhere; the first that matches
 	// counts. Proxies follow them.
 	Rules []Rule `json:"rules,omitempty"`
-}
-
-// A Policy is how a service wants to be called by those who say nothing else.
-// Zero fields leave the caller's own default.
-type Policy struct {
-	// Attempts is how often a request is tried at most, the first included: 1
-	// to 10.
-	Attempts int `json:"attempts,omitempty"`
-	// Timeout bounds a call with all its attempts, TryTimeout one attempt up
-	// to the headers of its answer. Both are above zero and at most 1 h.
-	Timeout    Duration `json:"timeout,omitempty"`
-	TryTimeout Duration `json:"try_timeout,omitempty"`
-	// RouteOverride permits callers to have single requests routed to other
-	// instances than the table says.
-	RouteOverride bool `json:"route_override,omitempty"`
 }
 
 // DecodeMeta reads metadata as a program or a person wrote it: unknown fields
@@ -139,20 +123,6 @@ func (m Meta) Hash(service string) uint64 {
 	_, _ = h.Write([]byte(service + "\x00"))
 	_, _ = h.Write(text)
 	return h.Sum64()
-}
-
-// Validate reports every field that is out of bounds.
-func (p Policy) Validate() error {
-	var errs FieldErrors
-	if p.Attempts < 0 || p.Attempts > maxAttempts {
-		errs.Addf("policy.attempts", "must be between 1 and %d, got %d", maxAttempts, p.Attempts)
-	}
-	errs.Add(p.Timeout.validate("policy.timeout"))
-	errs.Add(p.TryTimeout.validate("policy.try_timeout"))
-	if p.Timeout > 0 && p.TryTimeout > p.Timeout {
-		errs.Addf("policy.try_timeout", "must be at most the timeout of %s, got %s", p.Timeout, p.TryTimeout)
-	}
-	return errs.Err()
 }
 
 // A Duration is a time.Duration that is written as people do: "1.5s".

@@ -34,10 +34,12 @@ type Share struct {
 // A Policy is how a service wants to be called by those who say nothing else.
 // Durations are written as in "1.5s".
 type Policy struct {
-	Attempts      int    `json:"attempts,omitempty"`
-	Timeout       string `json:"timeout,omitempty"`
-	TryTimeout    string `json:"try_timeout,omitempty"`
-	RouteOverride bool   `json:"route_override,omitempty"`
+	Attempts       int    `json:"attempts,omitempty"`
+	Timeout        string `json:"timeout,omitempty"`
+	TryTimeout     string `json:"try_timeout,omitempty"`
+	Hedge          bool   `json:"hedge,omitempty"`
+	IdempotencyKey bool   `json:"idempotency_key,omitempty"`
+	RouteOverride  bool   `json:"route_override,omitempty"`
 }
 
 // ServiceUpdated says that something else is known of a service than before.

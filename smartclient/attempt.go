@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"strconv"
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -69,33 +66,9 @@ func (a *attempt) request() *http.Request {
 	return out
 }
 
-// headers adds an attempt's own, to a copy, for they are the caller's.
-func (a *attempt) headers(out *http.Request) {
-	t := a.call.t
-	carrier := t.telemetry.carrier(a.ctx)
-	// A proxy repeats PUT and DELETE no more than POST.
-	unrepeatable := a.call.traits&idempotent == 0 || t.options.Retry == RetryUnsent
-	loud := t.ours && unrepeatable && needsSilencing(out.Header)
-	if carrier == nil && a.number == 1 && !loud && out.Header != nil {
-		return
-	}
-	before := out.Header
-	out.Header = make(http.Header, len(before)+4)
-	maps.Copy(out.Header, before) // values are replaced as a whole, never appended to
-	if a.number > 1 {
-		out.Header.Set(attemptHeader, strconv.Itoa(attemptNumber(before, a.number)))
-	}
-	if loud {
-		silence(out.Header)
-	}
-	if carrier != nil {
-		carrier.Inject(a.ctx, propagation.HeaderCarrier(out.Header))
-	}
-}
-
 // limit starts the attempt's own timeout.
 func (a *attempt) limit() {
-	if d := a.call.t.options.AttemptTimeout; d > 0 {
+	if d := a.call.view.terms.tryTimeout; d > 0 {
 		a.ctx, a.cancel = context.WithCancelCause(a.ctx)
 		a.timer = time.AfterFunc(d, func() { a.cancel(ErrAttemptTimeout) })
 	}
@@ -124,7 +97,7 @@ func (a *attempt) outcome(resp *http.Response, err error) outcome {
 		after: -1,
 		sent:  a.sent(err),
 		stale: a.wire.kept && !isTimeout(err),
-		final: c.req.Context().Err() != nil || c.bodies.broken() || c.t.ours && !a.wire.reached(err),
+		final: c.ctx.Err() != nil || c.bodies.broken() || c.t.ours && !a.wire.reached(err),
 	}
 }
 
@@ -175,10 +148,11 @@ func (a *attempt) ended(err error) {
 	if a.cancel != nil {
 		a.cancel(nil)
 	}
-	if a.status != 0 && err != nil && a.call.req.Context().Err() == nil {
+	if a.status != 0 && err != nil && a.call.ctx.Err() == nil {
 		a.blame(a.call.t.now())
 	}
 	a.call.t.telemetry.finish(a.span, a.status, err)
+	a.call.answerEnded()
 }
 
 // normalEnd tells whether reading a body ended as it should: at its end, or

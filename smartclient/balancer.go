@@ -15,7 +15,7 @@ import (
 // instance is ejected.
 type balancer struct {
 	service string
-	zone    string
+	options Options
 	log     *slog.Logger
 	budget  *budget
 
@@ -24,7 +24,7 @@ type balancer struct {
 }
 
 func newBalancer(service string, o Options) *balancer {
-	return &balancer{service: service, zone: o.Zone, log: o.Logger, budget: newBudget(o.Budget)}
+	return &balancer{service: service, options: o, log: o.Logger, budget: newBudget(o.Budget)}
 }
 
 // view returns the prepared form of what the resolver yielded. Requests that
@@ -42,7 +42,7 @@ func (b *balancer) view(s *registry.Service) (*view, error) {
 		}
 		before = v.loads
 	}
-	v, err := newView(s, b.zone, before)
+	v, err := newView(s, b.options, before)
 	if err != nil {
 		return nil, err
 	}

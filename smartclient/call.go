@@ -1,6 +1,7 @@
 package smartclient
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,8 +12,14 @@ import (
 type call struct {
 	t        *Transport
 	req      *http.Request
+	ctx      context.Context    // the request's, or one of it that ends earlier
+	cancel   context.CancelFunc // of ctx, nil if that is the request's
+	final    bool               // the last attempt's answer is the caller's
+	byPolicy bool               // nobody but the policy says how long it may take
+	began    time.Duration
 	service  string
 	traits   trait
+	before   int // the number of the attempt that the request itself is part of
 	balancer *balancer
 	view     *view
 	bodies   replay
@@ -20,12 +27,35 @@ type call struct {
 	tried []life
 	past  []Attempt
 	held  *http.Response // an answer, given up once there is a better chance
-	first attempt        // most calls have no other; so it costs no allocation
+	last  *attempt
+	first attempt // most calls have no other; so it costs no allocation
 }
 
 // errNoOther says that a table changed between two attempts, and what is left
 // was tried before.
 var errNoOther = errors.New("no other instance is left")
+
+func newCall(t *Transport, req *http.Request, service string) (*call, error) {
+	c := &call{t: t, req: req, ctx: req.Context(), service: service, traits: traitsOf(req), began: t.now()}
+	if c.before = max(attemptOf(req.Header), servedAttempt(c.ctx)); c.before > 1 {
+		c.traits |= repetition
+	}
+	asked, hasAsked := timeoutOf(req.Header)
+	said := timeoutSaid(t.options.Timeout, asked, hasAsked)
+	c.byPolicy = said == 0
+	c.bound(said)
+	var err error
+	if c.bodies, err = newReplay(req, c.repeatable()); err != nil {
+		c.release()
+	}
+	return c, err
+}
+
+// repeatable tells whether the request may be repeated though it was sent. A
+// proxy repeats PUT and DELETE no more than POST.
+func (c *call) repeatable() bool {
+	return c.t.options.Retry == RetryIdempotent && c.traits&idempotent != 0
+}
 
 // run attempts until there is an answer to keep or a reason to stop.
 func (c *call) run() (*http.Response, error) {
@@ -48,17 +78,17 @@ func (c *call) run() (*http.Response, error) {
 		if err != nil || wait < 0 {
 			return c.end(err)
 		}
-		if err := sleep(c.req.Context(), wait); err != nil {
+		if err := sleep(c.ctx, wait); err != nil {
 			c.letGo()
 			return c.end(err)
 		}
-		c.t.telemetry.count(c.req.Context(), c.service, 1, retries)
+		c.t.telemetry.count(c.ctx, c.service, 1, retries)
 	}
 }
 
 // choose asks for the service's present view and picks an endpoint.
 func (c *call) choose(n int) (*endpoint, error) {
-	s, err := c.t.options.Resolver.Resolve(c.req.Context(), c.service)
+	s, err := c.t.options.Resolver.Resolve(c.ctx, c.service)
 	if err != nil {
 		c.t.forget(c.service, err)
 		return nil, err
@@ -67,10 +97,16 @@ func (c *call) choose(n int) (*endpoint, error) {
 	if c.view, err = c.balancer.view(s); err != nil {
 		return nil, err
 	}
-	now := c.t.now()
 	if n == 1 {
-		c.balancer.budget.request(now)
+		if c.byPolicy {
+			c.bound(c.view.terms.timeout)
+		}
+		c.balancer.budget.request(c.began)
 	}
+	if err := c.ctx.Err(); err != nil {
+		return nil, context.Cause(c.ctx)
+	}
+	now := c.t.now()
 	if e := c.view.pick(now, c.tried); e != nil {
 		return e, nil
 	}
@@ -83,6 +119,7 @@ func (c *call) attempt(e *endpoint, n int) *attempt {
 		a = new(attempt)
 	}
 	a.call, a.at, a.number, a.began = c, e, n, c.t.now()
+	c.last = a
 	return a
 }
 
@@ -106,11 +143,11 @@ func (c *call) next(a *attempt, o outcome, failure error) (time.Duration, error)
 	if a.number > 1 || o.sent || !other {
 		wait = pause(a.number, o.after)
 	}
-	if !fits(c.req.Context(), wait, o.after) {
+	if !fits(c.ctx, wait, o.after) {
 		return noMore, nil
 	}
 	if !c.balancer.budget.spend(c.t.now()) {
-		c.t.telemetry.count(c.req.Context(), c.service, 1, refused)
+		c.t.telemetry.count(c.ctx, c.service, 1, refused)
 		return noMore, ErrBudgetSpent
 	}
 	if !other {
@@ -122,7 +159,7 @@ func (c *call) next(a *attempt, o outcome, failure error) (time.Duration, error)
 // mayFollow tells whether the verdict, the number of attempts, the instances
 // and the body allow one more.
 func (c *call) mayFollow(a *attempt, v verdict, other bool) bool {
-	return v != stop && (other || v == again) && a.number < c.t.options.MaxAttempts && c.bodies.possible()
+	return v != stop && (other || v == again) && a.number < c.view.terms.attempts && c.bodies.possible()
 }
 
 // letGo gives a held answer up.
@@ -138,7 +175,13 @@ func (c *call) letGo() {
 func (c *call) end(reason error) (*http.Response, error) {
 	c.bodies.end(c.held != nil)
 	if c.held == nil {
-		return nil, c.failure(reason)
+		e := c.failure(reason)
+		c.release()
+		return nil, e
+	}
+	c.final = true
+	if c.last.over.Load() {
+		c.release()
 	}
 	c.held.Request = c.req
 	if c.req.Host == "" || c.req.Host == c.req.URL.Host {
@@ -149,7 +192,7 @@ func (c *call) end(reason error) (*http.Response, error) {
 
 func (c *call) failure(reason error) *Error {
 	if reason == nil {
-		reason = c.req.Context().Err() // nil if the last attempt says it all
+		reason = c.ctx.Err() // nil if the last attempt says it all
 	}
 	e := &Error{Service: c.service, Realm: c.t.options.Realm, Method: c.req.Method, Attempts: c.past, Err: reason}
 	if e.Method == "" {

@@ -37,9 +37,30 @@
 //
 // A proxy in front of other people's clients uses [RetryUnsent] instead: only
 // what was never sent is repeated, and GET, HEAD and OPTIONS without a body
-// that got no answer. A request that says in its Fairlead-Attempt header that
-// it is itself a repetition is repeated only if it was never sent, so layers
-// do not multiply.
+// that got no answer.
+//
+// # Layers
+//
+// From the second attempt on, the header Fairlead-Attempt carries the attempt's
+// number. Whoever gets such a request knows that a layer above repeats, and
+// repeats only what was never sent: a proxy on the way, and a service while it
+// serves the request, for what it calls says the same to the layer below (see
+// [Inbound]). So in a chain of n services in which everything fails the last
+// one sees 2n+1 attempts of a request, not 3 to the n.
+//
+// # Time
+//
+// A call ends with the request's context, or when [Options].Timeout is over, or
+// the request's own Fairlead-Timeout header, or, where the caller says nothing,
+// the policy's timeout, the answer's body included. Each attempt tells its
+// instance in that header how many milliseconds are left; a smart service's
+// request contexts end then, so what it calls in them is told still less. A
+// request whose time is over is not sent.
+//
+// # Policy
+//
+// What a service's metadata says in its [registry.Policy] counts where the
+// caller's Options say nothing, from the next call on whenever it changes.
 //
 // net/http repeats some requests by itself, when a kept connection turns out to
 // be dead: GET, HEAD, OPTIONS and TRACE, and what had written nothing. These
@@ -65,8 +86,7 @@
 // The Host header is the service's name (identity) unless the caller set
 // Request.Host, so links that a service builds from it are logical. A redirect
 // to such a link (http://identity/…) is given back as service://identity/…,
-// which any http.Client with this Transport can follow. From the second attempt
-// on, the header Fairlead-Attempt carries the attempt's number.
+// which any http.Client with this Transport can follow.
 //
 // # What users see
 //

@@ -26,7 +26,7 @@ func servicing(list []registry.Instance) *registry.Service {
 
 func viewOf(t testing.TB, zone string, list []registry.Instance) *view {
 	t.Helper()
-	v, err := newView(servicing(list), zone, nil)
+	v, err := newView(servicing(list), Options{Zone: zone}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestLoadsFollowLives(t *testing.T) {
 	list[1].Incarnation = "2"
 	list[0].Weight = 50
 	s := registry.NewTable("test", "e1").WithService("identity", 2, list[:]).Service("identity")
-	second, err := newView(s, "", first.loads)
+	second, err := newView(s, Options{}, first.loads)
 	if err != nil {
 		t.Fatal(err)
 	}

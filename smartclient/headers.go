@@ -1,22 +1,43 @@
 package smartclient
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
+	"time"
+
+	"go.opentelemetry.io/otel/propagation"
 )
 
-// attemptHeader carries an attempt's number from the second on, so that a
-// layer behind this one knows not to repeat it once more.
-const attemptHeader = "Fairlead-Attempt"
-
 // attemptNumber continues the caller's own count, if the request is already a
-// repetition. What cannot be read counts as the first.
-func attemptNumber(h http.Header, n int) int {
-	before, err := strconv.ParseUint(h.Get(attemptHeader), 10, 16)
-	if err != nil || before == 0 {
-		return n
+// repetition, or made while one is served.
+func attemptNumber(before, n int) int { return max(before, 1) + n - 1 }
+
+// headers adds an attempt's own, to a copy, for they are the caller's.
+func (a *attempt) headers(out *http.Request) {
+	c := a.call
+	carrier := c.t.telemetry.carrier(a.ctx)
+	number := attemptNumber(c.before, a.number)
+	deadline, timed := c.ctx.Deadline()
+	loud := c.t.ours && !c.repeatable() && needsSilencing(out.Header)
+	if carrier == nil && number == 1 && !timed && !loud && out.Header != nil {
+		return
 	}
-	return int(before) + n - 1
+	before := out.Header
+	out.Header = make(http.Header, len(before)+4)
+	maps.Copy(out.Header, before) // values are replaced as a whole, never appended to
+	if number > 1 {
+		out.Header.Set(HeaderAttempt, strconv.Itoa(number))
+	}
+	if timed {
+		out.Header.Set(HeaderTimeout, timeoutText(time.Until(deadline)))
+	}
+	if loud {
+		silence(out.Header)
+	}
+	if carrier != nil {
+		carrier.Inject(a.ctx, propagation.HeaderCarrier(out.Header))
+	}
 }
 
 // silencing are headers that make net/http repeat any method by itself when a

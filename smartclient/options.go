@@ -46,12 +46,29 @@ type Options struct {
 	// Retry chooses the rules; the zero value is RetryIdempotent.
 	Retry RetryMode
 	// MaxAttempts bounds the attempts of one request, the first included.
-	// 0 means 3 (Google SRE's bound); 1 turns retries off.
+	// 0 means what the service's policy says, else 3 (Google SRE's bound); 1
+	// turns retries off.
 	MaxAttempts int
-	// AttemptTimeout bounds the wait for one attempt's response headers. 0
-	// means no bound but the context's: how long a good answer may take only
-	// the caller knows.
+	// Timeout bounds a call with all its attempts and pauses, and reading the
+	// answer's body, beside the request's context: see [http.Client.Timeout].
+	// 0 means what the service's policy says, else no bound but the context's:
+	// how long a good answer may take only the caller knows. Negative means
+	// none, whatever the policy says.
+	Timeout time.Duration
+	// AttemptTimeout bounds the wait for one attempt's response headers; 0 and
+	// negative numbers are as in Timeout.
 	AttemptTimeout time.Duration
+	// Hedge sends an idempotent request that has no answer after about the
+	// 95th percentile of the service's latency to another instance too, and
+	// takes the first answer. It costs at most 5 % more requests, which are
+	// charged to the budget. By default the service's policy decides, and
+	// without a policy it is off. A proxy ([RetryUnsent]) never hedges.
+	Hedge Switch
+	// IdempotencyKeys gives each POST and PATCH without an Idempotency-Key a
+	// random one, if the service's policy declares that it supports them, and
+	// so makes them repeatable. Requests that have one already are repeatable
+	// there in any case.
+	IdempotencyKeys bool
 	// Budget bounds the retries of all requests to one service together.
 	Budget Budget
 
@@ -85,16 +102,12 @@ type Budget struct {
 
 // Starting values, after Finagle and Linkerd, who share them.
 const (
-	defaultAttempts     = 3
 	defaultRatio        = 0.2
 	defaultMinPerSecond = 10
 	defaultWindow       = 10 * time.Second
 )
 
 func (o Options) withDefaults() Options {
-	if o.MaxAttempts <= 0 {
-		o.MaxAttempts = defaultAttempts
-	}
 	if o.Background <= 0 {
 		o.Background = defaultBackground
 	}

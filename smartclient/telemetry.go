@@ -109,10 +109,10 @@ func counter(m metric.Meter, name, about string) (metric.Int64Counter, error) {
 func (t *telemetry) start(a *attempt) (context.Context, trace.Span) {
 	req := a.call.req
 	if t.tracer == nil {
-		return req.Context(), nil
+		return a.call.ctx, nil
 	}
 	method := methodName(req.Method)
-	ctx, span := t.tracer.Start(req.Context(), method, clientKind, methodOptions[method], t.placeOf(a.at))
+	ctx, span := t.tracer.Start(a.call.ctx, method, clientKind, methodOptions[method], t.placeOf(a.at))
 	if !span.IsRecording() {
 		return ctx, span
 	}

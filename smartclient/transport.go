@@ -54,9 +54,7 @@ func (t *Transport) call(req *http.Request) (*call, error) {
 	if t.options.Resolver == nil {
 		return nil, errNoResolver
 	}
-	c := &call{t: t, req: req, service: service, traits: traitsOf(req)}
-	c.bodies, err = newReplay(req, t.options.Retry == RetryIdempotent && c.traits&idempotent != 0)
-	return c, err
+	return newCall(t, req, service)
 }
 
 // balancerOf returns what is kept of a service.

@@ -14,7 +14,7 @@ const (
 	idempotent trait = 1 << iota
 	// plain: GET, HEAD or OPTIONS without a body.
 	plain
-	// repetition: the caller says that the request is itself a retry.
+	// repetition: the request is itself a retry, or made while one is served.
 	repetition
 )
 
@@ -28,9 +28,6 @@ func traitsOf(req *http.Request) trait {
 		}
 	case http.MethodTrace, http.MethodPut, http.MethodDelete:
 		t = idempotent
-	}
-	if len(req.Header[attemptHeader]) > 0 {
-		t |= repetition
 	}
 	return t
 }

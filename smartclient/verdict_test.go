@@ -107,7 +107,7 @@ func FuzzRetryAfter(f *testing.F) {
 func FuzzAttemptNumber(f *testing.F) {
 	f.Add("2")
 	f.Fuzz(func(t *testing.T, text string) {
-		if got := attemptNumber(http.Header{attemptHeader: {text}}, 2); got < 2 || got > 1<<17 {
+		if got := attemptNumber(attemptOf(http.Header{HeaderAttempt: {text}}), 2); got < 2 || got > 1<<17 {
 			t.Errorf("%q: got %d", text, got)
 		}
 	})

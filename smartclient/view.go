@@ -8,6 +8,7 @@ import (
 // for the loads it refers to.
 type view struct {
 	of     *registry.Service
+	terms  terms
 	groups []group
 	loads  map[life]*load
 	count  int // of endpoints in the groups
@@ -31,14 +32,14 @@ func (e *endpoint) life() life { return life{e.instance.ID, e.instance.Incarnati
 
 // newView prepares a service. Loads of lives that go on are taken over from
 // the view before; the rest is dropped with it.
-func newView(s *registry.Service, zone string, before map[life]*load) (*view, error) {
+func newView(s *registry.Service, o Options, before map[life]*load) (*view, error) {
 	candidates, err := s.Candidates()
 	if err != nil {
 		return nil, err
 	}
 	instances := s.Instances()
-	v := &view{of: s, loads: carryOver(instances, before)}
-	near, far := split(candidates, func(in registry.Instance) bool { return zone != "" && in.Zone == zone })
+	v := &view{of: s, terms: termsOf(o, s.Meta.Policy), loads: carryOver(instances, before)}
+	near, far := split(candidates, func(in registry.Instance) bool { return o.Zone != "" && in.Zone == o.Zone })
 	v.add(near)
 	v.add(far)
 	v.add(lesser(instances, candidates))

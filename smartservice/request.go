@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
+
+	"fairlead.dev/smartclient"
 )
 
 // HeaderRequestID names a request in the logs of every service it passes.
@@ -59,14 +61,21 @@ func acceptRequestID(asked string) string {
 	return asked
 }
 
-// requests serves next with an id for each request, an access log at debug,
-// and an answer even where a handler panics. It runs inside the
+// requests serves next with an id for each request, within the time that its
+// caller waits, with an access log at debug, and an answer even where a handler
+// panics. It runs inside the
 // instrumentation, which learns pattern and form from the request it passed.
 func requests(next http.Handler, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, outer *http.Request) {
 		id := acceptRequestID(outer.Header.Get(HeaderRequestID))
 		w.Header().Set(HeaderRequestID, id)
-		r := outer.WithContext(context.WithValue(outer.Context(), requestKey{}, request{id, log}))
+		ctx, served := smartclient.Inbound(outer)
+		defer served()
+		if ctx.Err() != nil {
+			WriteProblem(w, http.StatusGatewayTimeout, "the caller's time was over when the request arrived, so it was not processed")
+			return
+		}
+		r := outer.WithContext(context.WithValue(ctx, requestKey{}, request{id, log}))
 		defer func() { outer.Pattern, outer.MultipartForm = r.Pattern, r.MultipartForm }()
 		began := time.Now()
 		seen := serve(next, w, r)

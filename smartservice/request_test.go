@@ -2,6 +2,7 @@ package smartservice
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"fairlead.dev/smartclient"
 )
 
 // syncBuffer is a log that several goroutines write.
@@ -67,6 +71,37 @@ func TestPanicBecomesProblem(t *testing.T) {
 	if len(entries) != 1 || entries[0]["panic"] != "secret detail" || entries[0]["request_id"] != "r-1" ||
 		!strings.Contains(fmt.Sprint(entries[0]["stack"]), "TestPanicBecomesProblem") {
 		t.Errorf("logged %v", entries)
+	}
+}
+
+// The context of a request ends when its caller no longer waits.
+func TestCallersTimeout(t *testing.T) {
+	realm := newRealm(t)
+	a := realm.app(t, "identity", Options{})
+	a.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+		deadline, ok := r.Context().Deadline()
+		WriteJSON(w, 200, map[string]any{"bound": ok, "near": time.Until(deadline) <= time.Minute})
+	})
+	a.HandleFunc("GET /wait", func(w http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		WriteProblem(w, 503, context.Cause(r.Context()).Error())
+	})
+	start(t, a)
+	for _, tc := range []struct {
+		path, timeout string
+		status        int
+		want          string
+	}{
+		{"/", "", 200, `"bound":false`},
+		{"/", "soon", 200, `"bound":false`},
+		{"/", "60000", 200, `"bound":true,"near":true`},
+		{"/wait", "1", 503, "context deadline exceeded"},
+		{"/", "0", 504, "was not processed"},
+	} {
+		got := get(t, a.URL()+tc.path, smartclient.HeaderTimeout, tc.timeout)
+		if got.status != tc.status || !strings.Contains(got.body, tc.want) {
+			t.Errorf("%s within %q: got %d %s", tc.path, tc.timeout, got.status, got.body)
+		}
 	}
 }
 

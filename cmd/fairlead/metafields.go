@@ -28,7 +28,9 @@ var metaFields = []metaField{
 	durationField("call-timeout", "policy: how long a call may take, all attempts together", func(m *registry.Meta) *registry.Duration { return &m.Policy.Timeout }),
 	durationField("try-timeout", "policy: how long one attempt may take", func(m *registry.Meta) *registry.Duration { return &m.Policy.TryTimeout }),
 	{"rules", "where proxies send requests for the service, as a JSON array of rules", getRules, setRules},
-	{"route-override", "policy: callers that know how may route single requests elsewhere; ours do not (true or false)", getOverride, setOverride},
+	boolField("hedge", "policy: callers send an idempotent request that is slow to another instance too", func(m *registry.Meta) *bool { return &m.Policy.Hedge }),
+	boolField("idempotency-key", "policy: a POST or PATCH with an Idempotency-Key may be repeated", func(m *registry.Meta) *bool { return &m.Policy.IdempotencyKey }),
+	boolField("route-override", "policy: callers that know how may route single requests elsewhere", func(m *registry.Meta) *bool { return &m.Policy.RouteOverride }),
 }
 
 func metaNames() (names []string) {
@@ -62,6 +64,22 @@ func durationField(name, usage string, at func(*registry.Meta) *registry.Duratio
 	}}
 }
 
+func boolField(name, usage string, at func(*registry.Meta) *bool) metaField {
+	return metaField{name, usage + " (true or false)", func(m *registry.Meta) string {
+		if !*at(m) {
+			return ""
+		}
+		return "true"
+	}, func(m *registry.Meta, value string) error {
+		switch value {
+		case "true", "false", "":
+			*at(m) = value == "true"
+			return nil
+		}
+		return usagef("--%s: must be true or false, got %q", name, value)
+	}}
+}
+
 func getTags(m *registry.Meta) string { return strings.Join(m.Tags, ",") }
 
 func setTags(m *registry.Meta, value string) error {
@@ -88,22 +106,6 @@ func setAttempts(m *registry.Meta, value string) error {
 	}
 	m.Policy.Attempts = n
 	return nil
-}
-
-func getOverride(m *registry.Meta) string {
-	if !m.Policy.RouteOverride {
-		return ""
-	}
-	return "true"
-}
-
-func setOverride(m *registry.Meta, value string) error {
-	switch value {
-	case "true", "false", "":
-		m.Policy.RouteOverride = value == "true"
-		return nil
-	}
-	return usagef("--route-override: must be true or false, got %q", value)
 }
 
 func getRules(m *registry.Meta) string {

@@ -81,7 +81,10 @@ func policyOf(p registry.Policy) *schemas.Policy {
 	if p == (registry.Policy{}) {
 		return nil
 	}
-	told := &schemas.Policy{Attempts: p.Attempts, RouteOverride: p.RouteOverride}
+	told := &schemas.Policy{
+		Attempts: p.Attempts, Hedge: p.Hedge,
+		IdempotencyKey: p.IdempotencyKey, RouteOverride: p.RouteOverride,
+	}
 	if p.Timeout > 0 {
 		told.Timeout = p.Timeout.String()
 	}

@@ -9,6 +9,9 @@
 // A service's rules may send some of its requests to other services, by path,
 // header or weight; package route says how.
 //
+// A caller tells in Fairlead-Timeout for how many milliseconds it waits; the
+// request ends then, and the instance is told what is left of it.
+//
 // Answers of a service pass unchanged: streams, server-sent events, trailers,
 // upgrades such as WebSocket, 1xx answers. A request is repeated on another
 // instance only if it was never sent, or is a GET, HEAD or OPTIONS without a
@@ -27,7 +30,7 @@
 //	503  no-such-service, none-enabled, registry-never-seen, unreachable
 //	     no instance saw the request; Retry-After says when to try again
 //	502  no-answer                                  it may have been processed
-//	504  timeout                                    it may have been processed
+//	504  timeout                                    it may have been processed, unless "processed" says no
 //	508  loop                                       this instance saw it too often
 //
 // A service without instances is a 503 and never a 404: callers would take a

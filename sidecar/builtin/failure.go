@@ -30,6 +30,8 @@ func problemOf(ctx context.Context, service string, err error) *problem.Problem 
 		return forwarding(http.StatusServiceUnavailable, "none-enabled", problem.NotProcessed, fmt.Sprintf("every instance of %s is disabled or draining", service))
 	case errors.Is(err, registry.ErrNeverSeen):
 		return forwarding(http.StatusServiceUnavailable, "registry-never-seen", problem.NotProcessed, fmt.Sprintf("the registry has not answered yet, so nothing is known of %s", service))
+	case !maybeProcessed(err) && errors.Is(err, context.DeadlineExceeded):
+		return forwarding(http.StatusGatewayTimeout, "timeout", problem.NotProcessed, fmt.Sprintf("the time for the request was over before an instance of %s was reached", service))
 	case !maybeProcessed(err):
 		return forwarding(http.StatusServiceUnavailable, "unreachable", problem.NotProcessed, fmt.Sprintf("no instance of %s could be reached", service))
 	case timedOut(err):

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -230,6 +231,7 @@ func TestOwnErrorsAreProblems(t *testing.T) {
 		{"no such service", []string{"Fairlead-Service: nothing"}, 503, "no-such-service", "nothing"},
 		{"none enabled", []string{"Fairlead-Service: off"}, 503, "none-enabled", "off"},
 		{"refused", []string{"Fairlead-Service: dead"}, 503, "unreachable", "dead"},
+		{"no time", []string{"Fairlead-Service: identity", "Fairlead-Timeout: 0"}, 504, "timeout", "identity"},
 		{"loop", []string{"Fairlead-Service: identity", "Via: " + strings.Repeat("1.1 fairlead, ", maxHops-1) + "1.1 fairlead"}, 508, "loop", "Via"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -248,6 +250,25 @@ func TestOwnErrorsAreProblems(t *testing.T) {
 				t.Errorf("Retry-After is %q", res.Header.Get("Retry-After"))
 			}
 		})
+	}
+}
+
+// A caller's time is passed on as what is left of it, and ends the request.
+func TestCallersTimeIsPassedOn(t *testing.T) {
+	g := start(t, nil)
+	g.serve(map[string][]http.HandlerFunc{"identity": {func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/wait" {
+			<-r.Context().Done()
+		}
+		_, _ = io.WriteString(w, r.Header.Get("Fairlead-Timeout"))
+	}}})
+	_, left := g.get("/", "Fairlead-Service: identity", "Fairlead-Timeout: 60000")
+	if ms, err := strconv.Atoi(left); err != nil || ms >= 60_000 || ms < 30_000 {
+		t.Errorf("the instance was told %q", left)
+	}
+	res, body := g.get("/wait", "Fairlead-Service: identity", "Fairlead-Timeout: 20")
+	if res.StatusCode != 504 || !strings.Contains(body, `"processed":"maybe"`) {
+		t.Errorf("got %d %s", res.StatusCode, body)
 	}
 }
 

@@ -1,0 +1,72 @@
+package smartclient
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// What one layer tells the next about a request.
+const (
+	// HeaderAttempt carries an attempt's number from the second on.
+	HeaderAttempt = "Fairlead-Attempt"
+	// HeaderTimeout carries the time that the caller still waits for the whole
+	// answer, in milliseconds as a decimal number. It is a duration and not a
+	// moment because clocks differ; what the network takes is not deducted.
+	HeaderTimeout = "Fairlead-Timeout"
+)
+
+// Inbound returns the context in which to serve a request: it ends when the
+// caller's [HeaderTimeout] says, and remembers from [HeaderAttempt] that the
+// request is a repetition, so that what is called in it is not repeated once
+// more on this layer. Call cancel when the request has been served.
+//
+// Headers that make no sense are ignored: they are advice, and a request is no
+// worse for it. A smart service does all this by itself.
+func Inbound(r *http.Request) (ctx context.Context, cancel context.CancelFunc) {
+	ctx, cancel = r.Context(), func() {}
+	if n := attemptOf(r.Header); n > 1 {
+		ctx = context.WithValue(ctx, attemptKey{}, n)
+	}
+	if left, ok := timeoutOf(r.Header); ok {
+		return context.WithTimeout(ctx, left)
+	}
+	return ctx, cancel
+}
+
+type attemptKey struct{}
+
+// servedAttempt is the number of the attempt in whose service a request is
+// made, 0 if that is not known.
+func servedAttempt(ctx context.Context) int {
+	n, _ := ctx.Value(attemptKey{}).(int)
+	return n
+}
+
+// attemptOf returns the attempt's number, 0 if none can be read.
+func attemptOf(h http.Header) int {
+	n, _ := strconv.ParseUint(first(h, HeaderAttempt), 10, 16)
+	return int(n)
+}
+
+// timeoutOf returns the time that is left, if it can be read. 31 bits of
+// milliseconds are 24 days.
+func timeoutOf(h http.Header) (time.Duration, bool) {
+	ms, err := strconv.ParseUint(first(h, HeaderTimeout), 10, 31)
+	return time.Duration(ms) * time.Millisecond, err == nil
+}
+
+// first is h.Get for a name in its canonical spelling.
+func first(h http.Header, name string) string {
+	if values := h[name]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
+// timeoutText is the header of a deadline so far away. A part of a
+// millisecond is still time, and zero would say that there is none.
+func timeoutText(left time.Duration) string {
+	return strconv.FormatInt(max(left.Milliseconds(), 1), 10)
+}
