@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/nats-io/nats.go"
 
@@ -28,14 +29,16 @@ func heardMost(in registry.Interest) int {
 }
 
 // A listener takes changes and digests from one channel, so both come in the
-// order in which they arrived, and hears of them in one goroutine.
+// order in which they arrived, and hears of them in one goroutine. What else
+// there is to tell it is noted beside, with a nil message to wake it: to wait
+// for several channels costs more than most messages do.
 type listener struct {
 	client   *Client
 	interest registry.Interest
 	hear     func(registry.Update)
 	messages chan *nats.Msg
-	lost     chan struct{}
-	quit     chan struct{}
+	lost     atomic.Bool
+	ended    atomic.Bool
 	done     chan struct{}
 	undo     []func()
 	once     sync.Once
@@ -49,8 +52,7 @@ func (c *Client) Listen(in registry.Interest, hear func(registry.Update)) (stop 
 	}
 	l := &listener{
 		client: c, interest: in, hear: hear,
-		messages: make(chan *nats.Msg, heardMost(in)), lost: make(chan struct{}, 1),
-		quit: make(chan struct{}), done: make(chan struct{}),
+		messages: make(chan *nats.Msg, heardMost(in)), done: make(chan struct{}),
 	}
 	if err := errors.Join(l.subscribe(protocol.Routes(in)), l.subscribe(protocol.Digest(in))); err != nil {
 		l.release()
@@ -73,24 +75,32 @@ func (l *listener) subscribe(subject string) error {
 }
 
 func (l *listener) tellLost() {
+	l.lost.Store(true)
+	l.wake()
+}
+
+// wake needs no room: who has messages to read is awake.
+func (l *listener) wake() {
 	select {
-	case l.lost <- struct{}{}:
+	case l.messages <- nil:
 	default:
 	}
 }
 
 func (l *listener) run() {
 	defer close(l.done)
-	for {
-		select {
-		case <-l.quit:
+	for msg := range l.messages {
+		if l.ended.Load() {
 			return
-		case <-l.lost:
+		}
+		if l.lost.Swap(false) {
 			l.hear(registry.Update{Lost: true})
-		case msg := <-l.messages:
-			if u, ok := l.decode(msg); ok {
-				l.hear(u)
-			}
+		}
+		if msg == nil {
+			continue
+		}
+		if u, ok := l.decode(msg); ok {
+			l.hear(u)
 		}
 	}
 }
@@ -98,7 +108,8 @@ func (l *listener) run() {
 func (l *listener) stop() {
 	l.once.Do(func() {
 		l.release()
-		close(l.quit)
+		l.ended.Store(true)
+		l.wake()
 	})
 	<-l.done
 }

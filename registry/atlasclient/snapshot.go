@@ -56,7 +56,10 @@ func nameOf(in registry.Interest) string {
 func (c *Client) gather(ctx context.Context, subject string, joined *protocol.Joiner) error {
 	nc := c.conn.NATS()
 	inbox := nc.NewInbox()
-	sub, err := nc.SubscribeSync(inbox)
+	// A synchronous subscription would make room for 65,536 messages, half a
+	// mebibyte for each answer.
+	parts := make(chan *nats.Msg, protocol.PartsMost)
+	sub, err := nc.ChanSubscribe(inbox, parts)
 	if err != nil {
 		return unavailable(err)
 	}
@@ -70,7 +73,7 @@ func (c *Client) gather(ctx context.Context, subject string, joined *protocol.Jo
 	if err := nc.PublishMsg(request); err != nil {
 		return unavailable(err)
 	}
-	err = collect(ctx, sub, joined)
+	err = collect(ctx, parts, joined)
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, bus.ErrForbidden) {
 		return cause
 	}
@@ -80,23 +83,27 @@ func (c *Client) gather(ctx context.Context, subject string, joined *protocol.Jo
 	return err
 }
 
-func collect(ctx context.Context, sub *nats.Subscription, joined *protocol.Joiner) error {
+func collect(ctx context.Context, parts <-chan *nats.Msg, joined *protocol.Joiner) error {
 	for {
-		msg, err := sub.NextMsgWithContext(ctx)
-		if err != nil {
-			return unavailable(err)
-		}
-		if noResponders(msg) {
-			return unavailable(nats.ErrNoResponders)
-		}
-		if err := problemOf(msg); err != nil {
-			return err
-		}
-		complete, err := joined.Add(protocol.Part{Header: msg.Header, Body: msg.Data})
-		if err != nil || complete {
-			return err
+		select {
+		case <-ctx.Done():
+			return unavailable(ctx.Err())
+		case msg := <-parts:
+			if complete, err := addPart(joined, msg); err != nil || complete {
+				return err
+			}
 		}
 	}
+}
+
+func addPart(joined *protocol.Joiner, msg *nats.Msg) (complete bool, err error) {
+	if noResponders(msg) {
+		return false, unavailable(nats.ErrNoResponders)
+	}
+	if err := problemOf(msg); err != nil {
+		return false, err
+	}
+	return joined.Add(protocol.Part{Header: msg.Header, Body: msg.Data})
 }
 
 // noResponders tells the server's own answer that nobody listens.

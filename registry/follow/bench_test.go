@@ -69,3 +69,27 @@ func BenchmarkChange(b *testing.B) {
 		revision++
 	}
 }
+
+// BenchmarkFlip is a flag heard by who follows one service of 20 instances.
+func BenchmarkFlip(b *testing.B) {
+	source := stillRealm(1, 20)
+	f := New(Options{Source: source, Realm: "local", Services: []string{"service-0"}, Logger: slog.New(slog.DiscardHandler)})
+	f.Start()
+	defer f.Close()
+	if err := f.Ready(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	feed, revision := f.own.feeds["service-0"], uint64(9)
+	change := registry.Change{Condition: &registry.Condition{ID: "host00007-5000", Status: registry.Passing}}
+	b.ReportAllocs()
+	for b.Loop() {
+		change.Revision, change.Previous = revision+1, revision
+		f.bring(feed, registry.Update{Changes: &registry.Changes{
+			Epoch: "e", Realm: "local", Service: "service-0", Changes: []registry.Change{change},
+		}})
+		revision++
+	}
+	if table, _ := f.Table(); table.Revision.Sequence < revision-1 {
+		b.Fatal("not applied at once: ", table.Revision)
+	}
+}

@@ -25,6 +25,8 @@
 // is away, and an emptied registry empties nobody at once: what its snapshot
 // lacks stays as suspect for one lease.
 //
-// One goroutine owns all of it (see loop.go). Readers load an immutable table
-// from an atomic pointer: no lock, no allocation.
+// One goroutine does all of it, one turn after the other (see loop.go). Between
+// its turns a change is applied right where it was heard: to wake a goroutine
+// for it would cost as much again. Readers load an immutable table from an
+// atomic pointer: no lock, no allocation.
 package follow

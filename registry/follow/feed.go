@@ -9,7 +9,7 @@ import (
 
 // A feed is what is known of how well one interest is followed. It does no
 // I/O: it is told what happened and when, and tells when it wants a snapshot.
-// The table that it changes is the goroutine's, and passed through.
+// The table that it changes is the follower's, and passed through.
 type feed struct {
 	interest registry.Interest
 	shared   *interest

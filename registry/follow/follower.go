@@ -72,7 +72,7 @@ type Follower struct {
 	done     chan struct{}
 	starting sync.Once
 
-	own *state // the goroutine's
+	own *state // of who has the turn
 }
 
 var (

@@ -3,13 +3,17 @@ package follow
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"fairlead.dev/registry"
 )
 
-// state belongs to the follower's goroutine.
+// state belongs to whoever holds the turn: the follower's goroutine, or a
+// source's that brings an update while nobody else has it.
 type state struct {
+	turn sync.Mutex
+
 	feeds  map[string]*feed
 	truth  *registry.Table
 	ghosts ghosts
@@ -21,6 +25,7 @@ type state struct {
 	roster bool            // feeds came or went since
 	firsts []*interest     // interests answered for the first time since
 	sweep  time.Time
+	armed  time.Time // when the goroutine's timer fires
 }
 
 func newState(realm string) *state {
@@ -42,27 +47,73 @@ func (f *Follower) run() {
 	defer f.stopFeeds()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	var armed time.Time
 	for {
+		fired := false
 		select {
 		case <-f.ctx.Done():
 			return
 		case <-f.inbox.signal:
 		case <-timer.C:
-			armed = time.Time{}
+			fired = true
 		}
-		now := time.Now()
-		for _, m := range f.inbox.take() {
-			f.handle(m, now)
-		}
-		f.tick(now)
-		f.publish()
-		// A timer that is early does no harm, setting it for each change does.
-		if next := f.next(now); armed.IsZero() || next.Before(armed) {
-			timer.Reset(next.Sub(now))
-			armed = next
+		if wait, sooner := f.turn(time.Now(), fired); sooner {
+			timer.Reset(wait)
 		}
 	}
+}
+
+// turn deals with all that waits. It reports for how long the timer has to be
+// set if that is sooner than it would fire: a timer that is early does no
+// harm, setting it for each change does.
+func (f *Follower) turn(now time.Time, fired bool) (wait time.Duration, sooner bool) {
+	s := f.own
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	if fired {
+		s.armed = time.Time{}
+	}
+	for _, m := range f.inbox.take() {
+		f.handle(m, now)
+	}
+	f.tick(now)
+	f.publish()
+	next := f.next(now)
+	if !s.earlier(next) {
+		return 0, false
+	}
+	s.armed = next
+	return next.Sub(now), true
+}
+
+func (s *state) earlier(next time.Time) bool {
+	return s.armed.IsZero() || !next.IsZero() && next.Before(s.armed)
+}
+
+// bring has an update dealt with: at once, if nobody is at it and nothing came
+// before, because to wake the goroutine costs as much as most changes do.
+// Whatever needs more than the table is left to the goroutine.
+func (f *Follower) bring(feed *feed, u registry.Update) {
+	if !f.dealWith(feed, u) {
+		f.inbox.put(message{feed: feed, update: u})
+	}
+}
+
+func (f *Follower) dealWith(feed *feed, u registry.Update) bool {
+	s := f.own
+	if u.Lost || !s.turn.TryLock() {
+		return false
+	}
+	defer s.turn.Unlock()
+	if !f.inbox.empty() || len(s.ghosts) > 0 || s.feeds[feed.interest.Service] != feed {
+		return false
+	}
+	now := time.Now()
+	f.hear(feed, u, now)
+	f.publish()
+	if s.earlier(f.nextOf(feed)) {
+		f.inbox.wake()
+	}
+	return true
 }
 
 func (f *Follower) handle(m message, now time.Time) {
@@ -191,9 +242,7 @@ func (f *Follower) listen(feed *feed) (err error) {
 	if feed.stop != nil {
 		return nil
 	}
-	feed.stop, err = f.opts.Source.Listen(feed.interest, func(u registry.Update) {
-		f.inbox.put(message{feed: feed, update: u})
-	})
+	feed.stop, err = f.opts.Source.Listen(feed.interest, func(u registry.Update) { f.bring(feed, u) })
 	return err
 }
 
@@ -265,11 +314,12 @@ func (f *Follower) next(now time.Time) time.Time {
 	next = sooner(next, f.own.ghosts.next())
 	next = sooner(next, f.own.sweep)
 	for _, feed := range f.own.feeds {
-		next = sooner(next, feed.next())
-		next = sooner(next, f.cacheNext(feed))
+		next = sooner(next, f.nextOf(feed))
 	}
 	return next
 }
+
+func (f *Follower) nextOf(feed *feed) time.Time { return sooner(feed.next(), f.cacheNext(feed)) }
 
 func (f *Follower) stopFeeds() {
 	for _, feed := range f.own.feeds {

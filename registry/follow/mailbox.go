@@ -53,10 +53,22 @@ func (m *mailbox) put(msg message) {
 		m.queue = append(m.queue, msg)
 	}
 	m.mu.Unlock()
+	m.wake()
+}
+
+// wake has the goroutine look after everything.
+func (m *mailbox) wake() {
 	select {
 	case m.signal <- struct{}{}:
 	default:
 	}
+}
+
+// empty tells whether nothing waits.
+func (m *mailbox) empty() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.queue) == 0 && len(m.lost) == 0
 }
 
 // spareMost bounds the room that is kept for messages.

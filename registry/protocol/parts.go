@@ -30,9 +30,10 @@ const (
 	// payload limit of 1 MiB.
 	PartSize = 512 << 10
 
-	// A million instances stay below these. They bound what a forged answer
-	// of a few bytes can make a reader allocate.
-	maxParts    = 1024
+	// PartsMost is the most parts of an answer. A million instances stay below
+	// these. They bound what a forged answer of a few bytes can make a reader
+	// allocate.
+	PartsMost   = 1024
 	maxSnapshot = 512 << 20
 	maxUnpacked = 8 << 20
 )
@@ -71,7 +72,7 @@ func position(header map[string][]string) (number, total int, err error) {
 	left, right, _ := strings.Cut(text, "/")
 	number, err = strconv.Atoi(left)
 	total, totalErr := strconv.Atoi(right)
-	if err != nil || totalErr != nil || number < 1 || number > total || total > maxParts {
+	if err != nil || totalErr != nil || number < 1 || number > total || total > PartsMost {
 		return 0, 0, fmt.Errorf("snapshot part is numbered %.20q, want like 2/3", text)
 	}
 	return number, total, nil

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"reflect"
 	"slices"
-	"strings"
 
 	"fairlead.dev/registry"
 )
@@ -43,25 +42,14 @@ func diff(before, after *registry.Table) []change {
 	return changes
 }
 
-// diffService merges two lists that are sorted by id.
 func diffService(before, after *registry.Service) []change {
 	changes := diffMeta(before, after)
-	old, now := instances(before), instances(after)
-	for len(old) > 0 || len(now) > 0 {
-		switch order := compareFirst(old, now); {
-		case order < 0:
-			changes = append(changes, change{Service: after.Name, Gone: old[0].ID, sequence: after.Revision})
-			old = old[1:]
-		case order > 0:
-			changes = append(changes, changeOf(now[0]))
-			now = now[1:]
-		default:
-			// Cheaper than hashing: most of a service has not changed.
-			if !reflect.DeepEqual(old[0], now[0]) {
-				changes = append(changes, changeOf(now[0]))
-			}
-			old, now = old[1:], now[1:]
+	for old, now := range after.Since(before) {
+		if now == nil {
+			changes = append(changes, change{Service: after.Name, Gone: old.ID, sequence: after.Revision})
+			continue
 		}
+		changes = append(changes, changeOf(*now))
 	}
 	return changes
 }
@@ -75,23 +63,6 @@ func diffMeta(before, after *registry.Service) []change {
 		return nil
 	}
 	return []change{{Service: after.Name, Meta: &after.Meta, sequence: after.MetaRevision}}
-}
-
-func instances(s *registry.Service) []registry.Instance {
-	if s == nil {
-		return nil
-	}
-	return s.Instances()
-}
-
-func compareFirst(old, now []registry.Instance) int {
-	switch {
-	case len(old) == 0:
-		return 1
-	case len(now) == 0:
-		return -1
-	}
-	return strings.Compare(old[0].ID, now[0].ID)
 }
 
 func changeOf(in registry.Instance) change {

@@ -39,9 +39,8 @@ func (c *conn) Follow(ctx context.Context, service string, heard systems.Heard) 
 	return l, nil
 }
 
-func (l *listener) watch(first *registry.Service, changed <-chan struct{}) {
+func (l *listener) watch(seen *registry.Service, changed <-chan struct{}) {
 	defer close(l.done)
-	last, seen := first, revisions(first)
 	for {
 		select {
 		case <-l.quit:
@@ -50,37 +49,20 @@ func (l *listener) watch(first *registry.Service, changed <-chan struct{}) {
 		}
 		var table *registry.Table
 		table, changed = l.table.Table()
-		if now := table.Service(l.service); now != last {
-			l.tell(seen, now)
-			last = now
-		}
+		now := table.Service(l.service)
+		l.tell(now, seen)
+		seen = now
 	}
 }
 
-func revisions(s *registry.Service) map[string]uint64 {
-	seen := make(map[string]uint64, s.Len())
-	for in := range s.All() {
-		seen[in.ID] = in.Revision
-	}
-	return seen
-}
-
-// tell reports how a service differs from what was seen, and notes it as seen.
-func (l *listener) tell(seen map[string]uint64, now *registry.Service) {
-	for in := range now.All() {
-		if seen[in.ID] != in.Revision {
-			seen[in.ID] = in.Revision
-			l.heard(l.key(in.ID), systems.StateOf(in.Enabled))
+// tell reports how a service differs from what was seen.
+func (l *listener) tell(now, seen *registry.Service) {
+	for before, after := range now.Since(seen) {
+		if after == nil {
+			l.heard(l.key(before.ID), systems.Absent)
+			continue
 		}
-	}
-	if len(seen) == now.Len() {
-		return
-	}
-	for id := range seen {
-		if _, listed := now.Instance(id); !listed {
-			delete(seen, id)
-			l.heard(l.key(id), systems.Absent)
-		}
+		l.heard(l.key(after.ID), systems.StateOf(after.Enabled))
 	}
 }
 
