@@ -13,6 +13,7 @@ import (
 	"fairlead.dev/registry"
 	"fairlead.dev/sidecar"
 	"fairlead.dev/sidecar/builtin"
+	"fairlead.dev/sidecar/roster"
 )
 
 // newSidecarCommand runs the proxy that every host has.
@@ -23,6 +24,7 @@ func newSidecarCommand(set *settings) *cobra.Command {
 		Short: "Run the proxy through which programs of this host call services by name",
 		Example: `  fairlead sidecar --addr 127.0.0.1:4000
   fairlead sidecar --services identity,billing
+  fairlead sidecar --services-d /etc/fairlead/services.d
   curl -H 'Fairlead-Service: identity' http://127.0.0.1:4000/users/1
   http_proxy=http://127.0.0.1:4000 curl http://identity.service/users/1`,
 		RunE: func(c *cobra.Command, _ []string) error { return runSidecar(c.Context(), set, of) },
@@ -33,6 +35,7 @@ func newSidecarCommand(set *settings) *cobra.Command {
 
 type sidecarFlags struct {
 	addr, readyFile string
+	servicesDir     string
 	services        []string
 	wholeRealm      bool
 }
@@ -42,6 +45,7 @@ func (f *sidecarFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.addr, "addr", "127.0.0.1:4000", "where it listens; port 0 picks one")
 	flags.StringVar(&f.readyFile, "ready-file", "", "file that gets the address as JSON once it answers")
 	flags.StringSliceVar(&f.services, "services", nil, "services to follow from the start; others are from their first use")
+	flags.StringVar(&f.servicesDir, "services-d", "", "directory of YAML files that declare programs of this host; the sidecar keeps them registered")
 	flags.BoolVar(&f.wholeRealm, "whole-realm", false, "follow every service of the realm")
 }
 
@@ -78,17 +82,21 @@ func runSidecar(ctx context.Context, set *settings, of sidecarFlags) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, closeSession(session)) }()
-	car, err := newSidecar(set, session, listener, m)
+	own := http.NewServeMux()
+	car, err := newSidecar(set, session, listener, m, own)
 	if err != nil {
 		return err
 	}
-	return runReady(ctx, set, of.readyFile, newReady("", "", httpURL(listener)), began, car.Run)
+	parts := []func(context.Context) error{car.Run}
+	if of.servicesDir != "" {
+		parts = append(parts, newRoster(set, session, of.servicesDir, own).Run)
+	}
+	return runReady(ctx, set, of.readyFile, newReady("", "", httpURL(listener)), began, parts...)
 }
 
 // newSidecar ties a plane to a table. The plane's own paths are filled in
 // last, because they tell of the sidecar around it.
-func newSidecar(set *settings, session *connect.Session, listener net.Listener, m *metrics) (*sidecar.Sidecar, error) {
-	own := http.NewServeMux()
+func newSidecar(set *settings, session *connect.Session, listener net.Listener, m *metrics, own *http.ServeMux) (*sidecar.Sidecar, error) {
 	plane, err := builtin.New(builtin.Options{
 		Realm: set.realm, Listener: listener, Resolver: session.Table(), Logger: set.logger(),
 		MeterProvider: m.provider, Own: own,
@@ -99,6 +107,17 @@ func newSidecar(set *settings, session *connect.Session, listener net.Listener, 
 	car := sidecar.New(plane, session.Table(), sidecar.Options{Logger: set.logger(), Explainer: session.Atlas()})
 	car.Mount(own, m.handler())
 	return car, nil
+}
+
+// newRoster attends the programs that a directory declares, and tells of them
+// under the sidecar's own address.
+func newRoster(set *settings, session *connect.Session, dir string, own *http.ServeMux) *roster.Roster {
+	r := roster.New(roster.Options{
+		Dir: dir, Realm: set.realm, Logger: set.logger(),
+		Atlas: session.Atlas(), Beater: session.Atlas(), OnConnect: session.Bus().OnConnect,
+	})
+	own.Handle("GET /attended", r)
+	return r
 }
 
 func closeSession(s *connect.Session) error {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -51,7 +52,7 @@ func up(ctx context.Context, set *settings, f *controlPlaneFlags, sidecarAddr st
 		return err
 	}
 	defer func() { err = errors.Join(err, control.stop()) }()
-	car, err := newSidecar(set, control.session, listener, control.metrics)
+	car, err := newSidecar(set, control.session, listener, control.metrics, http.NewServeMux())
 	if err != nil {
 		return err
 	}

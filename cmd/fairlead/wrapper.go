@@ -13,10 +13,6 @@ import (
 	"fairlead.dev/sidecar/attend"
 )
 
-// drainTimeout bounds the wait for the registry when it should hear of a
-// drain. A registry that is away must not keep a program from stopping.
-const drainTimeout = 2 * time.Second
-
 // A wrapper ties the life of a registration to that of a program.
 type wrapper struct {
 	program   *child
@@ -83,20 +79,18 @@ func (w *wrapper) drain(hurry context.Context) {
 		w.log.Info("program ended", "status", w.program.state())
 		return
 	}
-	ctx, cancel := context.WithTimeout(hurry, drainTimeout)
+	ctx, cancel := context.WithCancel(hurry)
 	defer cancel()
-	switch err := w.attendant.Drain(ctx); {
-	case errors.Is(err, attend.ErrNotHealthy), errors.Is(err, attend.ErrRegistersItself):
-		return // it never had callers, or tells them itself
-	case err != nil:
-		w.log.Warn("callers could not be told to go elsewhere", "error", err)
-		return
-	}
-	timer := time.NewTimer(w.drainDelay)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-w.program.done:
-	case <-hurry.Done():
-	}
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	withdrawn := make(chan struct{})
+	defer close(withdrawn)
+	watching.Go(func() {
+		select {
+		case <-w.program.done:
+			cancel()
+		case <-withdrawn:
+		}
+	})
+	w.attendant.Withdraw(ctx, w.drainDelay)
 }

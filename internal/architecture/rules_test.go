@@ -49,6 +49,8 @@ var rules = []rule{
 	{pkg: "sidecar/httpserver", imports: []string{"registry", "sidecar/problem"}},
 	{pkg: "sidecar/attend", imports: []string{"registry", "registry/registrar"}},
 	{pkg: "sidecar/*", imports: []string{"registry", "smartclient/...", "sidecar", "sidecar/problem", "sidecar/route", "sidecar/httpserver"}},
+	{pkg: "sidecar/roster", imports: []string{"registry", "sidecar/attend"}},
+	{pkg: "sidecar/*", imports: []string{"registry", "smartclient/...", "sidecar", "sidecar/problem", "sidecar/httpserver"}},
 
 	{pkg: "services/*", client: true, imports: []string{
 		"schemas/...", "access", "bus/...", "registry/...", "smartclient/...", "connect", "smartservice/...", "sidecar/...",

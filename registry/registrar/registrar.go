@@ -169,6 +169,18 @@ func (r *Registrar) Stop(ctx context.Context) error {
 	return r.stopErr
 }
 
+// Abandon ends the heartbeats and leaves the registration as it is, for whoever
+// takes the instance over: a registration of the same endpoint replaces it, and
+// without one the registry finds out by itself. It returns when the last
+// heartbeat has ended. A later Stop deregisters nothing.
+func (r *Registrar) Abandon() {
+	r.stopping.Do(func() {
+		r.cancel()
+		r.starting.Do(func() { close(r.done) })
+		<-r.done
+	})
+}
+
 func (r *Registrar) deregister(ctx context.Context) error {
 	lease, ok := r.Lease()
 	if !ok {

@@ -27,6 +27,11 @@ type Options struct {
 	Beater    registry.Beater
 	OnConnect func(func()) (remove func())
 
+	// Known is what an attendant before this one found of the same program, so
+	// that its registration does not wait for checks: a good status counts
+	// until they say otherwise. Empty: nothing is known.
+	Known registry.Status
+
 	Logger *slog.Logger // nil: slog.Default()
 }
 
@@ -62,6 +67,10 @@ func New(opts Options) (*Attendant, error) {
 		log: log.With("component", "attend", "instance", spec.Key.String()),
 	}
 	a.verdict.Store(&verdict{})
+	if known := (finding{status: opts.Known}); known.status != "" && known.good() {
+		a.verdict.Store(&verdict{finding: known, risen: true})
+		close(a.healthy)
+	}
 	var err error
 	a.registrar, err = registrar.New(registrar.Options{
 		Atlas: opts.Atlas, Beater: opts.Beater, OnConnect: opts.OnConnect,
@@ -87,6 +96,10 @@ func (a *Attendant) Run(ctx context.Context) error {
 		return a.registrar.Stop(ctx)
 	}
 }
+
+// Abandon makes an end without a word to the registry: the program goes on, and
+// somebody else is about to attend it. Run returns soon after.
+func (a *Attendant) Abandon() { a.registrar.Abandon() }
 
 // Status returns what the checks say now, and why if that is not passing.
 func (a *Attendant) Status() (status registry.Status, reason string) {
@@ -121,6 +134,31 @@ func (a *Attendant) Drain(ctx context.Context) error {
 		return fmt.Errorf("drain %s: %w", a.spec.Key, ErrRegistersItself)
 	default:
 		return fmt.Errorf("drain %s: %w", a.spec.Key, ErrNotHealthy)
+	}
+}
+
+// drainTimeout bounds the wait for the registry when it should hear of a
+// drain. A registry that is away must not keep a program from stopping.
+const drainTimeout = 2 * time.Second
+
+// Withdraw has callers go elsewhere: it reports the instance as draining, and
+// gives their tables delay to follow. It returns at once if there is nobody to
+// tell, and early when ctx ends.
+func (a *Attendant) Withdraw(ctx context.Context, delay time.Duration) {
+	bounded, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	switch err := a.Drain(bounded); {
+	case errors.Is(err, ErrNotHealthy), errors.Is(err, ErrRegistersItself):
+		return // it never had callers, or tells them itself
+	case err != nil:
+		a.log.Warn("callers could not be told to go elsewhere", "error", err)
+		return
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
