@@ -19,7 +19,8 @@ type call struct {
 	began    time.Duration
 	service  string
 	traits   trait
-	before   int // the number of the attempt that the request itself is part of
+	before   int       // the number of the attempt that the request itself is part of
+	progress *Progress // nil if nobody asks
 	balancer *balancer
 	view     *view
 	bodies   replay
@@ -37,6 +38,7 @@ var errNoOther = errors.New("no other instance is left")
 
 func newCall(t *Transport, req *http.Request, service string) (*call, error) {
 	c := &call{t: t, req: req, ctx: req.Context(), service: service, traits: traitsOf(req), began: t.now()}
+	c.progress = progressOf(c.ctx)
 	if c.before = max(attemptOf(req.Header), servedAttempt(c.ctx)); c.before > 1 {
 		c.traits |= repetition
 	}
@@ -120,6 +122,9 @@ func (c *call) attempt(e *endpoint, n int) *attempt {
 	}
 	a.call, a.at, a.number, a.began = c, e, n, c.t.now()
 	c.last = a
+	if c.progress != nil {
+		c.progress.Instance, a.hooks.Got1xxResponse = e.instance.ID, c.progress.Interim
+	}
 	return a
 }
 

@@ -2,58 +2,56 @@ package builtin
 
 import (
 	"context"
-	"net"
 	"net/http"
-	"net/http/httptrace"
-	"net/netip"
+	"net/textproto"
 	"net/url"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/propagation"
 
 	"fairlead.dev/sidecar/problem"
+	"fairlead.dev/smartclient"
 )
 
 // codeAborted stands for an answer that broke off after its header was passed
 // on, which the caller sees as a broken connection.
 const codeAborted = "aborted"
 
-// An exchange is one request on its way. It travels in the request's context,
-// the only thing that reaches all of ReverseProxy's hooks.
+// An exchange is one request on its way.
 type exchange struct {
+	w       http.ResponseWriter
+	r       *http.Request
 	service string
-	path    *url.URL
 	began   time.Time
-	// peer is where the last attempt went.
-	peer   netip.AddrPort
+
+	out      *http.Request
+	url      url.URL
+	progress smartclient.Progress
+	interim  interim
+
 	status int
 	// failure is the code of an error of ours, or of an answer that broke off.
 	failure string
 }
 
-type exchangeKey struct{}
-
-func exchangeOf(ctx context.Context) *exchange {
-	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+// begin makes an exchange, with all that it needs in one allocation.
+func begin(w http.ResponseWriter, r *http.Request, service string) *exchange {
+	x := &exchange{w: w, r: r, service: service, began: time.Now(), failure: codeAborted}
+	x.interim.w = w
+	x.progress.Interim = x.interim.pass
 	return x
 }
 
-// follow returns the context in which a request is forwarded: with the
-// exchange, and with the caller's trace, so that spans of the smart client
+// context is that in which the request is forwarded: with the exchange's
+// progress, and with the caller's trace, so that spans of the smart client
 // become its children and not roots of their own.
-func (x *exchange) follow(r *http.Request) context.Context {
-	ctx := context.WithValue(r.Context(), exchangeKey{}, x)
-	if r.Header.Get("Traceparent") != "" {
-		ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
+func (x *exchange) context() context.Context {
+	ctx := smartclient.WithProgress(x.r.Context(), &x.progress)
+	if x.r.Header["Traceparent"] != nil {
+		ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(x.r.Header))
 	}
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: x.connected})
-}
-
-func (x *exchange) connected(info httptrace.GotConnInfo) {
-	if addr, ok := info.Conn.RemoteAddr().(*net.TCPAddr); ok {
-		peer := addr.AddrPort()
-		x.peer = netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())
-	}
+	return ctx
 }
 
 // returned notes that the whole answer was passed on, if there was one.
@@ -64,7 +62,34 @@ func (x *exchange) returned() {
 }
 
 // fail answers with an error of the proxy's own.
-func (x *exchange) fail(w http.ResponseWriter, p *problem.Problem) {
+func (x *exchange) fail(p *problem.Problem) {
 	x.status, x.failure = p.Status, p.Code()
-	fail(w, p)
+	fail(x.w, p)
+}
+
+// interim passes 1xx answers on. The transport may still have one in hand when
+// the real answer is there, and the header's map belongs to that then.
+type interim struct {
+	mu   sync.Mutex
+	w    http.ResponseWriter
+	over bool
+}
+
+func (i *interim) pass(status int, header textproto.MIMEHeader) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.over {
+		return nil
+	}
+	h := i.w.Header()
+	copyHeader(h, http.Header(header))
+	i.w.WriteHeader(status)
+	clear(h)
+	return nil
+}
+
+func (i *interim) end() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.over = true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -31,6 +32,7 @@ type metrics struct {
 	requests metric.Int64Counter
 	failures metric.Int64Counter
 	duration metric.Float64Histogram
+	options  knownPoints
 }
 
 func newMetrics(provider metric.MeterProvider) (*metrics, error) {
@@ -59,18 +61,64 @@ func newMetrics(provider metric.MeterProvider) (*metrics, error) {
 
 // record notes one finished exchange. A name that no registry knows does not
 // become an attribute: callers could make up as many as they like.
-func (m *metrics) record(r *http.Request, x *exchange, instance string) {
-	ctx := context.WithoutCancel(r.Context())
-	service := x.service
+func (m *metrics) record(x *exchange) {
+	ctx := context.Background()
+	p := point{x.service, x.progress.Instance, x.failure, x.status}
 	if x.failure == "no-such-service" {
-		service = ""
+		p.service = ""
 	}
+	options := m.options.of(p)
 	if x.failure != "" {
-		m.failures.Add(ctx, 1, metric.WithAttributes(attrService.String(service), attrError.String(x.failure)))
+		m.failures.Add(ctx, 1, options.failures)
 	}
-	m.requests.Add(ctx, 1, metric.WithAttributes(attrService.String(service), attrInstance.String(instance), attrStatus.Int(x.status)))
+	m.requests.Add(ctx, 1, options.requests)
 	// Upgraded connections last as long as their users like.
 	if x.status != http.StatusSwitchingProtocols {
-		m.duration.Record(ctx, time.Since(x.began).Seconds(), metric.WithAttributes(attrService.String(service)))
+		m.duration.Record(ctx, time.Since(x.began).Seconds(), options.duration)
 	}
+}
+
+// A point is what an exchange is counted by.
+type point struct {
+	service, instance, failure string
+	status                     int
+}
+
+// pointOptions are the attributes of a point, which cost more to make than to
+// use.
+type pointOptions struct{ requests, failures, duration metric.MeasurementOption }
+
+func (p point) options() *pointOptions {
+	service := attrService.String(p.service)
+	return &pointOptions{
+		requests: metric.WithAttributeSet(attribute.NewSet(service, attrInstance.String(p.instance), attrStatus.Int(p.status))),
+		failures: metric.WithAttributeSet(attribute.NewSet(service, attrError.String(p.failure))),
+		duration: metric.WithAttributeSet(attribute.NewSet(service)),
+	}
+}
+
+// mostPoints bounds the options kept: instances come and go.
+const mostPoints = 4096
+
+// knownPoints keeps the options of the points seen.
+type knownPoints struct {
+	mu   sync.RWMutex
+	seen map[point]*pointOptions
+}
+
+func (k *knownPoints) of(p point) *pointOptions {
+	k.mu.RLock()
+	known := k.seen[p]
+	k.mu.RUnlock()
+	if known != nil {
+		return known
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.seen == nil || len(k.seen) >= mostPoints {
+		k.seen = map[point]*pointOptions{}
+	}
+	known = p.options()
+	k.seen[p] = known
+	return known
 }

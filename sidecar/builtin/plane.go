@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -79,23 +78,8 @@ func New(opts Options) (*Plane, error) {
 		})
 	}
 	var err error
-	p.forwarder, err = NewForwarder(transport, ForwarderOptions{Logger: opts.Logger, MeterProvider: opts.MeterProvider, InstanceAt: p.instanceAt})
+	p.forwarder, err = NewForwarder(transport, ForwarderOptions{Logger: opts.Logger, MeterProvider: opts.MeterProvider})
 	return p, err
-}
-
-// instanceAt finds the id of an instance that registered with an address.
-func (p *Plane) instanceAt(service string, addr netip.AddrPort) string {
-	s := p.table.Load().Service(service)
-	if s == nil {
-		return ""
-	}
-	host := addr.Addr().String()
-	for in := range s.All() {
-		if in.Port == int(addr.Port()) && in.Host == host {
-			return in.ID
-		}
-	}
-	return ""
 }
 
 func lower(hosts []string) []string {
@@ -131,7 +115,7 @@ func (p *Plane) listen(ctx context.Context) (net.Listener, error) {
 
 // closeIdle gives back the connections to instances.
 func (p *Plane) closeIdle() {
-	if t, ok := p.forwarder.proxy.Transport.(interface{ CloseIdleConnections() }); ok {
+	if t, ok := p.forwarder.transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
 }
@@ -162,7 +146,7 @@ func (p *Plane) Resolve(ctx context.Context, service string) (*registry.Service,
 // Explain tells what the smart client under the plane alone knows of the
 // instances of a service.
 func (p *Plane) Explain(service string) map[string]registry.Local {
-	if t, ok := p.forwarder.proxy.Transport.(*smartclient.Transport); ok {
+	if t, ok := p.forwarder.transport.(*smartclient.Transport); ok {
 		return t.Explain(service)
 	}
 	return nil

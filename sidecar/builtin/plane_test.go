@@ -11,7 +11,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/netip"
+	"net/textproto"
 	"net/url"
 	"strconv"
 	"strings"
@@ -663,5 +665,43 @@ func TestHeadersThatAreTooLarge(t *testing.T) {
 	g := start(t, nil)
 	if res, _ := g.get("/", "Fairlead-Service: identity", "X-Big: "+strings.Repeat("x", 70<<10)); res.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("got %d", res.StatusCode)
+	}
+}
+
+func TestHTTP2IsNotSwitchedTo(t *testing.T) {
+	g := start(t, nil)
+	seen := make(chan http.Header, 1)
+	g.serve(map[string][]http.HandlerFunc{"identity": {func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header }}})
+	for _, upgrade := range []string{"h2c", "websocket, h2c", "H2C"} {
+		g.get("/", "Fairlead-Service: identity", "Connection: Upgrade, HTTP2-Settings", "Upgrade: "+upgrade, "HTTP2-Settings: AAMAAABk")
+		if h := <-seen; h.Get("Upgrade") != "" || h.Get("HTTP2-Settings") != "" {
+			t.Errorf("%s went on as %v", upgrade, h)
+		}
+	}
+}
+
+func TestEarlyHintsPass(t *testing.T) {
+	g := start(t, nil)
+	g.serve(map[string][]http.HandlerFunc{"identity": {func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Link", "</style.css>")
+		w.WriteHeader(http.StatusEarlyHints)
+		_, _ = io.WriteString(w, "x")
+	}}})
+	var hints []string
+	req := g.request("GET", "/", nil, "Fairlead-Service: identity")
+	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
+		hints = append(hints, fmt.Sprint(code, h.Get("Link")))
+		return nil
+	}}))
+	if res, body := g.send(req); body != "x" || len(hints) != 1 || hints[0] != "103</style.css>" {
+		t.Errorf("got %q %v, hints %v", body, res.Header, hints)
+	}
+}
+
+func TestUnaskedSwitchIsNoAnswer(t *testing.T) {
+	g := start(t, nil)
+	g.serve(map[string][]http.HandlerFunc{"identity": {upgrading}})
+	if res, body := g.get("/", "Fairlead-Service: identity"); res.StatusCode != 502 || res.Header.Get(ErrorHeader) != "no-answer" {
+		t.Errorf("got %d %s", res.StatusCode, body)
 	}
 }

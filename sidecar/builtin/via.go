@@ -26,13 +26,14 @@ func hops(h http.Header) (n int) {
 	return n
 }
 
-func addVia(out http.Header, in *http.Request) {
-	hop := fmt.Sprintf("%d.%d %s", in.ProtoMajor, in.ProtoMinor, viaName)
-	if in.ProtoMajor == 1 && in.ProtoMinor == 1 {
-		hop = "1.1 " + viaName
+// via returns the Via with which in goes on.
+func via(in *http.Request) string {
+	hop := "1.1 " + viaName
+	if in.ProtoMajor != 1 || in.ProtoMinor != 1 {
+		hop = fmt.Sprintf("%d.%d %s", in.ProtoMajor, in.ProtoMinor, viaName)
 	}
-	if before := out["Via"]; len(before) > 0 {
-		hop = strings.Join(before, ", ") + ", " + hop
+	if before := in.Header["Via"]; len(before) > 0 {
+		return strings.Join(before, ", ") + ", " + hop
 	}
-	out.Set("Via", hop)
+	return hop
 }
