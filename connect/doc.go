@@ -1,6 +1,12 @@
 // Package connect gives a program everything that calling services takes: the
 // bus that the environment names, the registry on it, a routing table that
-// follows, and a client that calls services by name.
+// follows, and a client that calls services by name. The shortest way is
+//
+//	resp, err := connect.Get("service://identity/users/1")
+//
+// with functions for what [smartclient.Client] can do, and [Default] for the
+// client itself. With FAIRLEAD_SIDECAR set they call by that sidecar and need no
+// bus. Who needs more has a session:
 //
 //	session, err := connect.Open(ctx, connect.Options{Name: "report"})
 //	if err != nil { … }

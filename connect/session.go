@@ -60,7 +60,7 @@ type Options struct {
 	Via string
 
 	// Client has further options of the client; its Realm and Resolver are
-	// the session's.
+	// the session's, and its Sidecar is FAIRLEAD_SIDECAR if empty.
 	Client smartclient.Options
 
 	// MeterProvider gets the table's metrics; the client's by default, and
@@ -128,6 +128,7 @@ func Open(ctx context.Context, opts Options) (*Session, error) {
 	}
 	s.table.Start()
 	opts.Client.Realm, opts.Client.Resolver = realm, s.table
+	opts.Client.Sidecar = cmp.Or(opts.Client.Sidecar, os.Getenv(smartclient.EnvSidecar))
 	opts.Client.Logger = cmp.Or(opts.Client.Logger, opts.Logger)
 	s.client = smartclient.New(opts.Client)
 	return s, nil

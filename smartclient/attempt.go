@@ -39,7 +39,10 @@ func (a *attempt) send(body io.ReadCloser) (*http.Response, error) {
 	out := a.request()
 	out.Body = body
 	resp, err := a.call.t.base.RoundTrip(out)
-	if err = a.timedOut(resp, err); err != nil {
+	if err = a.timedOut(resp, err); err == nil && a.call.t.sidecar != nil {
+		err = sidecarError(resp)
+	}
+	if err != nil {
 		a.ended(err)
 		return nil, err
 	}
@@ -93,6 +96,10 @@ func (a *attempt) outcome(resp *http.Response, err error) outcome {
 		return outcome{status: resp.StatusCode, sent: true, after: retryAfter(resp.StatusCode, resp.Header, time.Now)}
 	}
 	c := a.call
+	if own, ok := errors.AsType[*SidecarError](err); ok {
+		c.t.forget(c.service, err)
+		return outcome{after: -1, sent: own.Processed, final: true}
+	}
 	return outcome{
 		after: -1,
 		sent:  a.sent(err),

@@ -24,6 +24,7 @@ type call struct {
 	balancer *balancer
 	view     *view
 	bodies   replay
+	routes   Routes
 
 	tried []life
 	past  []Attempt
@@ -42,11 +43,17 @@ func newCall(t *Transport, req *http.Request, service string) (*call, error) {
 	if c.before = max(attemptOf(req.Header), servedAttempt(c.ctx)); c.before > 1 {
 		c.traits |= repetition
 	}
+	if t.sidecar != nil { // it does the repeating, but for what never reached it
+		c.traits |= repetition
+	}
+	var err error
+	if c.routes, err = routesOf(req); err != nil {
+		return nil, err
+	}
 	asked, hasAsked := timeoutOf(req.Header)
 	said := timeoutSaid(t.options.Timeout, asked, hasAsked)
 	c.byPolicy = said == 0
 	c.bound(said)
-	var err error
 	if c.bodies, err = newReplay(req, c.repeatable()); err != nil {
 		c.release()
 	}
@@ -56,7 +63,7 @@ func newCall(t *Transport, req *http.Request, service string) (*call, error) {
 // repeatable tells whether the request may be repeated though it was sent. A
 // proxy repeats PUT and DELETE no more than POST.
 func (c *call) repeatable() bool {
-	return c.t.options.Retry == RetryIdempotent && c.traits&idempotent != 0
+	return c.t.options.Retry == RetryIdempotent && c.t.sidecar == nil && c.traits&idempotent != 0
 }
 
 // run attempts until there is an answer to keep or a reason to stop.
@@ -109,10 +116,22 @@ func (c *call) choose(n int) (*endpoint, error) {
 		return nil, context.Cause(c.ctx)
 	}
 	now := c.t.now()
+	if instance := c.route(); instance != "" {
+		return c.view.routed(instance)
+	}
 	if e := c.view.pick(now, c.tried); e != nil {
 		return e, nil
 	}
 	return nil, errNoOther
+}
+
+// route returns the instance that the caller wants; a sidecar does the choosing
+// where there is one.
+func (c *call) route() string {
+	if len(c.routes) == 0 || c.t.sidecar != nil {
+		return ""
+	}
+	return c.routes[c.service]
 }
 
 func (c *call) attempt(e *endpoint, n int) *attempt {
@@ -140,7 +159,7 @@ func (c *call) next(a *attempt, o outcome, failure error) (time.Duration, error)
 	}
 	c.past = append(c.past, a.record(o, failure))
 	c.tried = append(c.tried, a.at.life())
-	other := c.view.hasOther(c.tried)
+	other := c.route() == "" && c.view.hasOther(c.tried)
 	if !c.mayFollow(a, v, other) {
 		return noMore, nil
 	}

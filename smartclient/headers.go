@@ -20,7 +20,8 @@ func (a *attempt) headers(out *http.Request) {
 	number := attemptNumber(c.before, a.number)
 	deadline, timed := c.ctx.Deadline()
 	loud := c.t.ours && !c.repeatable() && needsSilencing(out.Header)
-	if carrier == nil && number == 1 && !timed && !loud && out.Header != nil {
+	told := timed || len(c.routes) > 0 || c.t.sidecar != nil
+	if carrier == nil && number == 1 && !told && !loud && out.Header != nil {
 		return
 	}
 	before := out.Header
@@ -31,6 +32,12 @@ func (a *attempt) headers(out *http.Request) {
 	}
 	if timed {
 		out.Header.Set(HeaderTimeout, timeoutText(time.Until(deadline)))
+	}
+	if len(c.routes) > 0 {
+		out.Header[RouteHeader] = []string{c.routes.String()}
+	}
+	if c.t.sidecar != nil {
+		out.Header[serviceHeader] = []string{c.service}
 	}
 	if loud {
 		silence(out.Header)

@@ -17,13 +17,17 @@ func logical(resp *http.Response, service string) {
 	}
 }
 
+var defaultPorts = map[string]string{"http://": ":80", "https://": ":443"}
+
 func logicalLocation(location, service string) (string, bool) {
-	for _, prefix := range []string{"http://", "https://"} {
+	for prefix, port := range defaultPorts {
 		rest, ok := cutPrefixFold(location, prefix)
 		if !ok {
 			continue
 		}
-		if path, ok := cutPrefixFold(rest, service); ok && (path == "" || strings.ContainsRune("/?#", rune(path[0]))) {
+		path, ok := cutPrefixFold(rest, service)
+		path = strings.TrimPrefix(path, port) // sidecars add it
+		if ok && (path == "" || strings.ContainsRune("/?#", rune(path[0]))) {
 			return scheme + "://" + service + path, true
 		}
 	}

@@ -25,14 +25,21 @@ const (
 	RetryUnsent
 )
 
-// Options configure a [Client] or a [Transport]. Only Resolver is required,
-// and only for URLs of the scheme service.
+// Options configure a [Client] or a [Transport]. The zero value calls services
+// by the sidecar that FAIRLEAD_SIDECAR names. To find instances without one, a
+// Resolver is needed; package connect takes one from the bus that the
+// environment names.
 type Options struct {
 	// Realm names the realm in errors, logs and telemetry. It does not choose
 	// it: the Resolver does.
 	Realm string
 	// Resolver yields the instances of a service.
 	Resolver registry.Resolver
+	// Sidecar is the URL of a sidecar that requests to services go to instead,
+	// named by a header; it then chooses and repeats, and this client repeats
+	// only what never reached the sidecar. Where neither Resolver nor Sidecar
+	// is given, FAIRLEAD_SIDECAR is.
+	Sidecar string
 	// Zone is where this process runs; instances of the same zone come first.
 	Zone string
 

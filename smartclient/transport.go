@@ -2,7 +2,9 @@ package smartclient
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"os"
 	"time"
 
 	"fairlead.dev/registry"
@@ -16,6 +18,7 @@ type Transport struct {
 	base      http.RoundTripper // for attempts
 	others    http.RoundTripper // for other schemes
 	ours      bool              // base is this package's own, so it proves what was sent
+	sidecar   *sidecar          // nil without one
 	telemetry *telemetry
 	balancers lookup[string, *balancer]
 	epoch     time.Time
@@ -28,10 +31,22 @@ func NewTransport(o Options) *Transport {
 	if o.Base == nil {
 		t.base, t.others, t.ours = newBase(), http.DefaultTransport, true
 	}
+	if at := o.sidecar(); at != "" {
+		t.sidecar = newSidecar(at)
+		t.options.Resolver = t.sidecar
+	}
 	return t
 }
 
-var errNoResolver = errors.New("Options.Resolver: must be set to call services")
+// sidecar returns the URL of the sidecar to use, empty if there is none.
+func (o Options) sidecar() string {
+	if o.Sidecar == "" && o.Resolver == nil {
+		return os.Getenv(EnvSidecar)
+	}
+	return o.Sidecar
+}
+
+var errNoResolver = fmt.Errorf("Options.Resolver: must be set to call services, or %s name a sidecar; package connect finds the bus by itself", EnvSidecar)
 
 // RoundTrip implements [http.RoundTripper].
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -67,8 +82,12 @@ func (t *Transport) balancerOf(service string) *balancer {
 
 // forget drops what is kept of a service that is no more.
 func (t *Transport) forget(service string, err error) {
-	if errors.Is(err, registry.ErrNoSuchService) {
-		t.balancers.remove(service)
+	if !errors.Is(err, registry.ErrNoSuchService) {
+		return
+	}
+	t.balancers.remove(service)
+	if t.sidecar != nil {
+		t.sidecar.known.remove(service)
 	}
 }
 

@@ -36,6 +36,7 @@ func (a *App) newClient() *smartclient.Client {
 		Realm:          o.Realm,
 		Zone:           o.Zone,
 		Resolver:       a.caller,
+		Sidecar:        a.env.getenv(smartclient.EnvSidecar),
 		Logger:         o.Logger,
 		TracerProvider: a.telemetry.tracers,
 		MeterProvider:  a.telemetry.meters,

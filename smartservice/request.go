@@ -75,7 +75,13 @@ func requests(next http.Handler, log *slog.Logger) http.Handler {
 			WriteProblem(w, http.StatusGatewayTimeout, "the caller's time was over when the request arrived, so it was not processed")
 			return
 		}
-		r := outer.WithContext(context.WithValue(ctx, requestKey{}, request{id, log}))
+		routes, err := smartclient.ParseRoutes(outer.Header[smartclient.RouteHeader]...)
+		if err != nil {
+			WriteProblem(w, http.StatusBadRequest, err.Error())
+			return
+		}
+		ctx = context.WithValue(smartclient.WithRoutes(ctx, routes), requestKey{}, request{id, log})
+		r := outer.WithContext(ctx)
 		defer func() { outer.Pattern, outer.MultipartForm = r.Pattern, r.MultipartForm }()
 		began := time.Now()
 		seen := serve(next, w, r)

@@ -198,3 +198,55 @@ func TestExchangeKeepsOptionalInterfaces(t *testing.T) {
 	defer server.Close()
 	get(t, server.URL)
 }
+
+// Routes that a request came with go on with those that are made for it.
+func TestRoutesAreCarriedOn(t *testing.T) {
+	realm := newRealm(t)
+	back := realm.app(t, "identity", Options{})
+	back.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.Header.Get(smartclient.RouteHeader))
+	})
+	front := realm.app(t, "front", Options{})
+	front.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+		req, _ := http.NewRequestWithContext(r.Context(), "GET", "service://identity/", nil)
+		resp, err := front.Client().Do(req)
+		if err != nil {
+			WriteProblem(w, http.StatusBadGateway, err.Error())
+			return
+		}
+		defer resp.Body.Close()
+		_, _ = io.Copy(w, resp.Body)
+	})
+	start(t, back)
+	start(t, front)
+	registered(t, back)
+	if got := get(t, front.URL(), smartclient.RouteHeader, "billing=bob-1"); got.body != "billing=bob-1" {
+		t.Errorf("got %+v", got)
+	}
+	if got := get(t, front.URL(), smartclient.RouteHeader, "identity=bob-1"); !strings.Contains(got.body, "not permitted") {
+		t.Errorf("got %+v, want the refusal of the other service", got)
+	}
+	if got := get(t, front.URL(), smartclient.RouteHeader, "rubbish"); got.status != 400 || !strings.Contains(got.body, "Fairlead-Route: must be service=instance") {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// With a sidecar in the environment the service's calls go by it.
+func TestClientUsesTheSidecar(t *testing.T) {
+	sidecar := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.Header.Get("Fairlead-Service"))
+	}))
+	t.Cleanup(sidecar.Close)
+	realm := newRealm(t)
+	realm.vars[smartclient.EnvSidecar] = sidecar.URL
+	client := realm.app(t, "front", Options{}).Client()
+	t.Cleanup(client.CloseIdleConnections)
+	resp, err := client.Get("service://identity/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if text, _ := io.ReadAll(resp.Body); string(text) != "identity" {
+		t.Errorf("got %q", text)
+	}
+}

@@ -23,11 +23,13 @@
 // which no answer of a service has: it is removed there. The status tells what
 // happened to the request:
 //
-//	400  service-not-named, invalid-service         nothing was sent
+//	400  service-not-named, invalid-service, invalid-route
+//	                                                nothing was sent
+//	403  route-refused: the service's policy does not permit Fairlead-Route
 //	403  host-refused: another host, or CONNECT     nothing was sent
 //	421  host-refused: a host that is no service    nothing was sent
 //	421  realm-refused: another realm, 403 by proxy nothing was sent
-//	503  no-such-service, none-enabled, registry-never-seen, unreachable
+//	503  no-such-service, no-such-instance, none-enabled, registry-never-seen, unreachable
 //	     no instance saw the request; Retry-After says when to try again
 //	502  no-answer                                  it may have been processed
 //	504  timeout                                    it may have been processed, unless "processed" says no

@@ -32,6 +32,12 @@ func problemOf(ctx context.Context, service string, err error) *problem.Problem 
 		return forwarding(http.StatusServiceUnavailable, "registry-never-seen", problem.NotProcessed, fmt.Sprintf("the registry has not answered yet, so nothing is known of %s", service))
 	case !maybeProcessed(err) && errors.Is(err, context.DeadlineExceeded):
 		return forwarding(http.StatusGatewayTimeout, "timeout", problem.NotProcessed, fmt.Sprintf("the time for the request was over before an instance of %s was reached", service))
+	case errors.Is(err, smartclient.ErrRouteRefused):
+		return forwarding(http.StatusForbidden, "route-refused", problem.NotProcessed, fmt.Sprintf("%s: the policy of %s does not permit it (route_override)", smartclient.RouteHeader, service))
+	case errors.Is(err, smartclient.ErrNoSuchInstance):
+		return forwarding(http.StatusServiceUnavailable, "no-such-instance", problem.NotProcessed, fmt.Sprintf("%s: the instance of %s that it names is not registered, or takes no requests", smartclient.RouteHeader, service))
+	case errors.As(err, new(*registry.FieldError)):
+		return forwarding(http.StatusBadRequest, "invalid-route", problem.NotProcessed, err.Error())
 	case !maybeProcessed(err):
 		return forwarding(http.StatusServiceUnavailable, "unreachable", problem.NotProcessed, fmt.Sprintf("no instance of %s could be reached", service))
 	case timedOut(err):

@@ -215,6 +215,7 @@ func TestOwnErrorsAreProblems(t *testing.T) {
 	table := g.serve(map[string][]http.HandlerFunc{"identity": {says("identity")}})
 	off := instanceOf("off", "i0", "http://127.0.0.1:1", 8)
 	off.Enabled = false
+	table = table.WithInstance(instanceOf("open", "i0", "http://127.0.0.1:1", 8)).WithMeta("open", registry.Meta{Policy: registry.Policy{RouteOverride: true}}, 8)
 	g.apply(table.WithInstance(off).WithInstance(instanceOf("dead", "i0", "http://"+refusingAddr(t), 9)))
 	for _, c := range []struct {
 		name      string
@@ -234,6 +235,9 @@ func TestOwnErrorsAreProblems(t *testing.T) {
 		{"none enabled", []string{"Fairlead-Service: off"}, 503, "none-enabled", "off"},
 		{"refused", []string{"Fairlead-Service: dead"}, 503, "unreachable", "dead"},
 		{"no time", []string{"Fairlead-Service: identity", "Fairlead-Timeout: 0"}, 504, "timeout", "identity"},
+		{"route that is not permitted", []string{"Fairlead-Service: identity", "Fairlead-Route: identity=alice-1"}, 403, "route-refused", "route_override"},
+		{"route to nobody", []string{"Fairlead-Service: open", "Fairlead-Route: open=alice-1"}, 503, "no-such-instance", "open"},
+		{"route of a wrong form", []string{"Fairlead-Service: identity", "Fairlead-Route: alice"}, 400, "invalid-route", "service=instance"},
 		{"loop", []string{"Fairlead-Service: identity", "Via: " + strings.Repeat("1.1 fairlead, ", maxHops-1) + "1.1 fairlead"}, 508, "loop", "Via"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
