@@ -53,7 +53,7 @@ func TestFunctionsFindTheBus(t *testing.T) {
 			t.Errorf("%s: status %d", name, resp.StatusCode)
 		}
 	}
-	if connect.Default() != connect.Default() {
+	if first, second := connect.Default(), connect.Default(); first != second {
 		t.Error("the default client changes")
 	}
 }
