@@ -79,6 +79,7 @@ type Server struct {
 	log   *slog.Logger
 
 	adapter *slogAdapter
+	staging *staging
 	watch   *storeWatch
 	// reloading is held while opts.Users change or the server takes opts anew.
 	reloading sync.Mutex
@@ -155,8 +156,13 @@ func start(ctx context.Context, opts Options) (*Server, error) {
 		return nil, fmt.Errorf("embedded bus: %w", err)
 	}
 	srv := &Server{nats: ns, opts: opts, creds: creds, log: opts.Logger, cluster: opts.Cluster,
-		adapter: &slogAdapter{log: opts.Logger}, stopped: make(chan struct{})}
-	return srv, srv.run(ctx, opts)
+		adapter: &slogAdapter{log: opts.Logger}, staging: newStaging(opts), stopped: make(chan struct{})}
+	if err := srv.run(ctx, opts); err != nil {
+		srv.staging.close()
+		return nil, err
+	}
+	sweep(memories())
+	return srv, nil
 }
 
 // run starts the server and waits until it serves. The server's Start returns
@@ -287,6 +293,7 @@ func (s *Server) shutdown() {
 	}
 	s.nats.Shutdown()
 	s.nats.WaitForShutdown()
+	s.staging.close()
 	if err := s.lock.Close(); err != nil {
 		s.stopErr = fmt.Errorf("embedded bus: release data directory: %w", err)
 	}

@@ -82,6 +82,7 @@ func (w *storeWatch) run(ctx context.Context) {
 		select {
 		case <-tick.C:
 			w.look(time.Now())
+			w.server.staging.look()
 		case <-ctx.Done():
 			return
 		}
