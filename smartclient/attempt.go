@@ -127,22 +127,58 @@ func (a *attempt) learn(o outcome, err error) {
 	}
 	t.telemetry.measure(a, now-a.began, err)
 	switch {
+	case o.final && c.ctx.Err() != nil:
+		a.gaveUp(now)
 	case o.final:
 	case unwell(o):
 		a.blame(now)
+	case typical(o.status):
+		a.clock(now)
 	default:
-		if typical(o.status) {
-			a.at.load.latency.observe(now, now-a.began)
-		}
 		c.balancer.answered(a.at)
 	}
 }
 
+// clock notes how long an answer took. A slow one does not bring an ejected
+// instance back.
+func (a *attempt) clock(now time.Duration) {
+	b, took := a.call.balancer, now-a.began
+	q := b.digest.latest(now)
+	b.digest.observe(now, took)
+	a.at.load.observe(now, took)
+	if !isSlow(took, q.p50, q.p95) {
+		a.at.load.slow.note(false, now)
+		b.answered(a.at)
+		return
+	}
+	if !a.slow(now) && !a.at.load.ejected.away() {
+		b.answered(a.at)
+	}
+}
+
+// gaveUp notes that the caller waited no longer. How long it had waited tells
+// of the instance all the same.
+func (a *attempt) gaveUp(now time.Duration) {
+	took := now - a.began
+	a.at.load.waited(now, took)
+	if q := a.call.balancer.digest.latest(now); isSlow(took, q.p50, q.p95) {
+		a.slow(now)
+	}
+}
+
+// slow counts slowness against the instance, and tells whether that ejected it.
+func (a *attempt) slow(now time.Duration) bool {
+	return a.ejected(a.call.balancer.slowed(a.at, now))
+}
+
 // blame counts a failure against the instance.
-func (a *attempt) blame(now time.Duration) {
-	if a.call.balancer.failed(a.at, now) {
+func (a *attempt) blame(now time.Duration) { a.ejected(a.call.balancer.failed(a.at, now)) }
+
+func (a *attempt) ejected(yes bool) bool {
+	if yes {
 		a.call.t.telemetry.count(a.ctx, a.call.service, 1, ejections)
 	}
+	return yes
 }
 
 // ended notes the attempt's end, once: the answer was read, given up, or never

@@ -18,6 +18,7 @@ type balancer struct {
 	options Options
 	log     *slog.Logger
 	budget  *budget
+	digest  digest
 
 	current atomic.Pointer[view]
 	mu      sync.Mutex
@@ -29,20 +30,17 @@ func newBalancer(service string, o Options) *balancer {
 
 // view returns the prepared form of what the resolver yielded. Requests that
 // still hold an older one may turn it back for a moment; loads survive that.
-func (b *balancer) view(s *registry.Service) (*view, error) {
+func (b *balancer) view(s *registry.Service, now time.Duration) (*view, error) {
 	if v := b.current.Load(); v != nil && v.of == s {
 		return v, nil
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var before map[life]*load
-	if v := b.current.Load(); v != nil {
-		if v.of == s {
-			return v, nil
-		}
-		before = v.loads
+	before := b.current.Load()
+	if before != nil && before.of == s {
+		return before, nil
 	}
-	v, err := newView(s, b.options, before)
+	v, err := newView(s, b.options, before, now)
 	if err != nil {
 		return nil, err
 	}
@@ -53,17 +51,12 @@ func (b *balancer) view(s *registry.Service) (*view, error) {
 // pick chooses an endpoint that was not tried, nil if all were. When only
 // ejected ones are left it uses those: a doubtful instance is better than none.
 func (v *view) pick(now time.Duration, tried []life) *endpoint {
-	for i := range v.groups {
+	for i := int(v.widened.Load()); i < len(v.groups); i++ {
 		if e := v.groups[i].pick(now, tried); e != nil {
 			return e
 		}
 	}
-	for i := range v.groups {
-		if e := v.groups[i].untried(tried); e != nil {
-			return e
-		}
-	}
-	return nil
+	return v.groups[len(v.groups)-1].untried(tried)
 }
 
 // untried takes any endpoint that was not tried, ejected or not.
@@ -80,11 +73,18 @@ func (g *group) untried(tried []life) *endpoint {
 
 // answered notes an answer that does not speak against an instance.
 func (b *balancer) answered(e *endpoint) {
+	var was int32
 	if e.load.fails.Load() != 0 { // write only what changes: others read it
-		e.load.fails.Store(0)
+		was = e.load.fails.Swap(0)
 	}
-	if e.load.ejected.away() && e.load.ejected.recovered() {
+	back := e.load.ejected.away() && e.load.ejected.recovered()
+	if back {
 		b.log.Info("instance is back", "service", b.service, "instance", e.instance.ID)
+	}
+	if back || was >= failsToEject {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.assess()
 	}
 }
 
@@ -95,12 +95,36 @@ func (b *balancer) failed(e *endpoint, now time.Duration) bool {
 	if fails < failsToEject {
 		return false
 	}
+	if v := b.current.Load(); fails > failsToEject && v != nil && v.panicking.Load() {
+		return false // when everything fails, this is not the place to queue
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	defer b.assess()
+	return b.judge(e, now, true)
+}
+
+// slowed notes an answer that was slow, or did not come for long. It tells
+// whether it ejected the instance.
+func (b *balancer) slowed(e *endpoint, now time.Duration) bool {
+	enough := e.load.slow.note(true, now)
+	if !enough && !e.load.ejected.away() {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	defer b.assess()
+	return b.judge(e, now, enough)
+}
+
+// judge ejects an instance that deserves it, if that is allowed. The lock is
+// held.
+func (b *balancer) judge(e *endpoint, now time.Duration, deserved bool) bool {
 	if e.load.ejected.away() {
 		return b.failedProbe(e, now)
 	}
-	if v := b.current.Load(); v == nil || !mayEject(fails, v.away(), v.count) {
+	v := b.current.Load()
+	if v == nil || v.panicking.Load() || !deserved || !mayEject(v.away(), v.size()) {
 		return false
 	}
 	b.eject(e, now)
@@ -120,4 +144,17 @@ func (b *balancer) failedProbe(e *endpoint, now time.Duration) bool {
 func (b *balancer) eject(e *endpoint, now time.Duration) {
 	d := e.load.ejected.eject(now)
 	b.log.Warn("instance ejected", "service", b.service, "instance", e.instance.ID, "addr", e.addr, "for", d)
+}
+
+// assess has the view look where picking begins. The lock is held.
+func (b *balancer) assess() {
+	v := b.current.Load()
+	if v == nil || !v.assess() || v.size() == 1 {
+		return
+	}
+	if v.panicking.Load() {
+		b.log.Warn("fewer than half of the instances are well: using all", "service", b.service, "instances", v.size())
+		return
+	}
+	b.log.Info("half of the instances are well again", "service", b.service, "instances", v.size())
 }

@@ -103,7 +103,7 @@ func (c *call) choose(n int) (*endpoint, error) {
 		return nil, err
 	}
 	c.balancer = c.t.balancerOf(c.service)
-	if c.view, err = c.balancer.view(s); err != nil {
+	if c.view, err = c.balancer.view(s, c.t.now()); err != nil {
 		return nil, err
 	}
 	if n == 1 {

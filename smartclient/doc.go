@@ -15,8 +15,18 @@
 // attempt anew. Of the instances that may be used, those in the client's own
 // zone come first; of two drawn at random (as likely as their weights) the one
 // with the lower expected cost wins: its latency, as an exponentially weighted
-// average that follows peaks at once, times its requests in flight. An
-// instance that failed five times running is ejected for a while.
+// average that follows peaks at once, times its requests in flight. One that
+// always loses is asked again after a second, then less and less, and a good
+// answer clears it. A life that begins while the client looks on gets a tenth
+// of its share at first and all of it after ten seconds.
+//
+// An instance that failed five times running, or was five times running slower
+// than nearly all answers of the service and four times its median for more
+// than a second, is ejected for 5 s, the next time for 10, up to 300; then one
+// request probes it. At most half are ejected. Where fewer than half of the
+// candidates are well, ejections are forgotten and all that may work are used,
+// suspects too, those that answer first; a zone of which fewer than half are
+// well hands requests to the others before it is down.
 //
 // An attempt that fails is repeated on another instance if that is safe (on the
 // same one only if there is no other, and nothing was sent, Retry-After asks

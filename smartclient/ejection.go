@@ -53,9 +53,7 @@ func (e *ejected) recovered() bool {
 
 // mayEject decides whether one more of a service's instances may be ejected:
 // at most half of them, hence never the last.
-func mayEject(fails int32, awayAlready, instances int) bool {
-	return fails >= failsToEject && 2*(awayAlready+1) <= instances
-}
+func mayEject(awayAlready, instances int) bool { return 2*(awayAlready+1) <= instances }
 
 // ejection returns how long the n-th ejection in a row lasts, n from 1. roll is
 // uniform in [0, 1); it takes off up to a tenth, so that clients which ejected

@@ -22,12 +22,16 @@ func (t *Transport) Explain(service string) map[string]registry.Local {
 	return v.explain(t.now())
 }
 
+// explain ranks by the groups; those that picking begins with are one rank.
 func (v *view) explain(now time.Duration) map[string]registry.Local {
-	all := make(map[string]registry.Local, v.count)
-	for rank := range v.groups {
-		for i := range v.groups[rank].endpoints {
-			e := &v.groups[rank].endpoints[i]
-			all[e.instance.ID] = e.load.explain(rank, now)
+	all := make(map[string]registry.Local, len(v.all()))
+	begin := int(v.widened.Load())
+	for rank := range v.groups[begin:] {
+		for i := range v.groups[begin+rank].endpoints {
+			e := &v.groups[begin+rank].endpoints[i]
+			if _, has := all[e.instance.ID]; !has {
+				all[e.instance.ID] = e.load.explain(rank, now)
+			}
 		}
 	}
 	return all

@@ -18,17 +18,16 @@ func TestExplainAgreesWithPicking(t *testing.T) {
 	list[4].Status, list[5].Enabled = registry.Suspect, false
 	for mask := range 1 << len(list) {
 		b := newBalancer("identity", Options{Zone: "here", Logger: slog.New(slog.DiscardHandler)}.withDefaults())
-		v, err := b.view(servicing(list))
+		v, err := b.view(servicing(list), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for g := range v.groups {
-			for i := range v.groups[g].endpoints {
-				if e := &v.groups[g].endpoints[i]; mask&(1<<(e.instance.ID[3]-'0')) != 0 {
-					e.load.ejected.eject(now)
-				}
+		for i := range v.all() {
+			if e := &v.all()[i]; mask&(1<<(e.instance.ID[3]-'0')) != 0 {
+				e.load.ejected.eject(now)
 			}
 		}
+		v.assess()
 		counts := picks(v, 300, now, nil)
 		x := registry.Explain(registry.Evidence{
 			Service: "identity", Table: registry.NewTable("test", "e").WithService("identity", 1, list), Local: v.explain(now),

@@ -92,36 +92,62 @@ func (g *group) weighted(r uint64) int {
 	return int(g.alias[i].other)
 }
 
-// pairs bounds the search by luck before a search in order.
-const pairs = 3
+// pairs bounds the search by luck before a search in order. The last pair is
+// taken as it is, new or not.
+const pairs = 4
 
 // pick chooses by two random choices among the endpoints that are open, nil if
 // none is. An ejected one whose time is over gets the request at once if that
-// wins the right to probe it.
+// wins the right to probe it. New ones are passed over while they start slowly,
+// unless there is nothing else.
 func (g *group) pick(now time.Duration, tried []life) *endpoint {
 	if len(g.endpoints) == 1 {
 		return g.open(0, now, tried)
 	}
 	var found *endpoint
-	for range pairs {
+	held := false
+	for round := range pairs {
 		i, j := g.pair()
 		for _, at := range [2]int{i, j} {
-			e := g.open(at, now, tried)
-			switch {
-			case e == nil:
+			e := &g.endpoints[at]
+			if e.load.ramp > now && round < pairs-1 && e.load.heldBack(now, rand.Uint32()) {
+				held = true
+				continue
+			}
+			switch e = g.open(at, now, tried); {
+			case e == nil || e == found:
 			case e.load.ejected.away(): // claimed for a probe
 				return e
 			case found == nil:
 				found = e
 			default:
-				return cheaper(found, e, now)
+				found = better(found, e, now)
+				if !found.load.failing() {
+					return found
+				}
 			}
+		}
+		if found != nil && held {
+			break // its share went to the other; a second draw would be a second chance
 		}
 	}
 	if found != nil {
 		return found
 	}
 	return g.search(rand.IntN(len(g.endpoints)), now, tried)
+}
+
+// better returns the cheaper one, or the other if its time has come to show
+// what it has become.
+func better(a, b *endpoint, now time.Duration) *endpoint {
+	costA, costB := a.load.cost(now, a.share), b.load.cost(now, b.share)
+	if costB < clearly*costA {
+		a, b, costA, costB = b, a, costB, costA
+	}
+	if costB > outdone*costA && b.load.rechecked(now) {
+		return b
+	}
+	return a
 }
 
 // search takes the first open endpoint from a place on.
@@ -161,10 +187,3 @@ func wasTried(e *endpoint, tried []life) bool {
 // below it are noise, and noise must not outvote weights, nor starve the
 // slower of two nearly equal instances.
 const clearly = 0.8
-
-func cheaper(a, b *endpoint, now time.Duration) *endpoint {
-	if b.load.cost(now, b.share) < clearly*a.load.cost(now, a.share) {
-		return b
-	}
-	return a
-}

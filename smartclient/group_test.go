@@ -26,7 +26,7 @@ func servicing(list []registry.Instance) *registry.Service {
 
 func viewOf(t testing.TB, zone string, list []registry.Instance) *view {
 	t.Helper()
-	v, err := newView(servicing(list), Options{Zone: zone}, nil)
+	v, err := newView(servicing(list), Options{Zone: zone}, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestLoadsFollowLives(t *testing.T) {
 	list[1].Incarnation = "2"
 	list[0].Weight = 50
 	s := registry.NewTable("test", "e1").WithService("identity", 2, list[:]).Service("identity")
-	second, err := newView(s, Options{}, first.loads)
+	second, err := newView(s, Options{}, first, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,10 +197,10 @@ func TestPickAllocatesNothing(t *testing.T) {
 func TestPickKnowsAnInstanceThatCameBack(t *testing.T) {
 	b, first := balancerOf(t, instances(100, 100))
 	tried := []life{first.groups[0].endpoints[0].life()}
-	if _, err := b.view(servicing(instances(100, 100)[1:])); err != nil {
+	if _, err := b.view(servicing(instances(100, 100)[1:]), 0); err != nil {
 		t.Fatal(err)
 	}
-	again, err := b.view(servicing(instances(100, 100)))
+	again, err := b.view(servicing(instances(100, 100)), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,10 +15,15 @@ type load struct {
 	latency  latency
 	inFlight atomic.Int64
 	fails    atomic.Int32 // attempts that failed, one after the other
+	slow     slowness
 	ejected  ejected
+	recheck  recheck
+	ramp     time.Duration                         // until when it starts slowly
 	span     atomic.Pointer[trace.SpanStartOption] // its attributes, made on first use
-	_        [16]byte
 }
+
+// failing tells whether it failed so often that it deserves to be ejected.
+func (l *load) failing() bool { return l.fails.Load() >= failsToEject }
 
 // A latency is an average that follows a peak at once and forgets it by and
 // by, so an instance that turned slow is avoided after one slow answer.
@@ -27,10 +32,10 @@ type load struct {
 // together.
 type latency struct{ word atomic.Uint64 }
 
-// memory is the time in which the average forgets all but 1/e. Finagle takes
-// ten seconds; then one pause of a fast instance weighs as much as a slow
+// halfLife is the time in which the average forgets half. Finagle takes seven
+// seconds; then one pause of a fast instance weighs as much as a slow
 // instance's nature for most of a minute.
-const memory = 3 * time.Second
+const halfLife = 2 * time.Second
 
 func packLatency(cost float32, ms uint32) uint64 {
 	return uint64(math.Float32bits(cost))<<32 | uint64(ms)
@@ -42,12 +47,16 @@ func unpackLatency(word uint64) (cost float32, ms uint32) {
 
 func millis(now time.Duration) uint32 { return uint32(now / time.Millisecond) }
 
-// remains approximates e^-x from above, by the beginning of its series, at a
-// fraction of the price: picking pays it twice.
+// remains approximates what is left after so many milliseconds, from above:
+// halves are exact, and between them it is a straight line. That is what a
+// float's bits mean, and picking pays it twice.
 func remains(age uint32) float32 {
-	const perMemory = 1 / float32(memory/time.Millisecond)
-	x := float32(age) * perMemory
-	return 1 / (1 + x*(1+x*(1./2+x*(1./6))))
+	const one, mantissa, half = 127, 23, uint64(halfLife / time.Millisecond)
+	halves := uint64(age) << mantissa / half
+	if halves >= one<<mantissa {
+		return 0
+	}
+	return math.Float32frombits(one<<mantissa - uint32(halves))
 }
 
 // at returns the average in nanoseconds as of now, 0 if nothing was seen yet.
@@ -67,10 +76,19 @@ func elapsed(from, to uint32) uint32 {
 
 // observe takes one attempt's time to its response headers into account.
 func (l *latency) observe(now, took time.Duration) {
+	l.update(now, took, average)
+}
+
+// replace forgets what was before, if the news are better.
+func (l *latency) replace(now, took time.Duration) {
+	l.update(now, took, func(_, sample float32, _ uint32) float32 { return sample })
+}
+
+func (l *latency) update(now, took time.Duration, fold func(old, sample float32, age uint32) float32) {
 	for {
 		old := l.word.Load()
 		cost, ms := unpackLatency(old)
-		next := average(cost, float32(max(took, 1)), elapsed(ms, millis(now)))
+		next := fold(cost, float32(max(took, 1)), elapsed(ms, millis(now)))
 		if l.word.CompareAndSwap(old, packLatency(next, millis(now))) {
 			return
 		}
@@ -87,8 +105,8 @@ func average(old, sample float32, age uint32) float32 {
 	return sample
 }
 
-// unknownCost stands for the latency of an instance that is busy with its
-// first request: nobody else should bet on it yet.
+// unknownCost stands for the latency of an instance that has not answered yet,
+// but failed or is busy with its first request: nobody else should bet on it.
 const unknownCost = float32(time.Hour)
 
 // cost is what a new request is expected to pay here: the latency, times the
@@ -96,9 +114,11 @@ const unknownCost = float32(time.Hour)
 // make of it. share is the reciprocal of the instance's relative weight.
 func (l *load) cost(now time.Duration, share float32) float32 {
 	queue := float32(l.inFlight.Load()) * share
-	fails := float32(l.fails.Load())
+	// More failures than eject an instance say no more than those do, and must
+	// not outweigh for hours how quickly it answers since.
+	fails := float32(min(l.fails.Load(), failsToEject))
 	cost := l.latency.at(now)
-	if cost == 0 && queue > 0 {
+	if cost == 0 && (queue > 0 || fails > 0) {
 		cost = unknownCost
 	}
 	return cost * (1 + queue) * (1 + fails*fails)

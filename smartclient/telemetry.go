@@ -132,7 +132,7 @@ func (t *telemetry) placeOf(e *endpoint) trace.SpanStartOption {
 	if known := e.load.span.Load(); known != nil {
 		return *known
 	}
-	in := &e.instance
+	in := e.instance
 	var option trace.SpanStartOption = trace.WithAttributes(
 		semconv.ServerAddress(in.Service), semconv.ServerPort(in.Port),
 		semconv.NetworkPeerAddress(in.Host), semconv.NetworkPeerPort(in.Port),
