@@ -85,5 +85,5 @@ clean: ## Remove what was built
 .PHONY: need-build need-demo need-test need-bench
 need-build: ; @scripts/ensure go certs
 need-demo: ; @scripts/ensure go certs python3
-need-test: ; @scripts/ensure go certs cc python3 curl ip mount
+need-test: ; @scripts/ensure go certs cc python3 curl ip mount haproxy
 need-bench: ; @scripts/ensure go certs java zookeeper

@@ -131,7 +131,7 @@ func newReady(nats, http, sidecar string) ready {
 }
 
 // remove takes the file away when the addresses are no longer true.
-func (r ready) remove(file string) error {
+func removeReady(file string) error {
 	if file == "" {
 		return nil
 	}

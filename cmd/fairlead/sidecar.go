@@ -3,18 +3,14 @@ package main
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.opentelemetry.io/otel/trace/noop"
 
 	"fairlead.dev/connect"
 	"fairlead.dev/registry"
-	"fairlead.dev/sidecar"
-	"fairlead.dev/sidecar/builtin"
 	"fairlead.dev/sidecar/roster"
 )
 
@@ -26,6 +22,7 @@ func newSidecarCommand(set *settings) *cobra.Command {
 		Short: "Run the proxy through which programs of this host call services by name",
 		Example: `  fairlead sidecar --addr 127.0.0.1:4000
   fairlead sidecar --services identity,billing
+  fairlead sidecar --plane haproxy
   fairlead sidecar --services-d /etc/fairlead/services.d
   curl -H 'Fairlead-Service: identity' http://127.0.0.1:4000/users/1
   http_proxy=http://127.0.0.1:4000 curl http://identity.service/users/1`,
@@ -40,6 +37,7 @@ type sidecarFlags struct {
 	servicesDir     string
 	services        []string
 	wholeRealm      bool
+	plane           planeFlags
 }
 
 func (f *sidecarFlags) add(c *cobra.Command) {
@@ -49,6 +47,7 @@ func (f *sidecarFlags) add(c *cobra.Command) {
 	flags.StringSliceVar(&f.services, "services", nil, "services to follow from the start; others are from their first use")
 	flags.StringVar(&f.servicesDir, "services-d", "", "directory of YAML files that declare programs of this host; the sidecar keeps them registered")
 	flags.BoolVar(&f.wholeRealm, "whole-realm", false, "follow every service of the realm")
+	f.plane.add(flags)
 }
 
 func (f *sidecarFlags) check() error {
@@ -60,6 +59,9 @@ func (f *sidecarFlags) check() error {
 	if f.wholeRealm && len(f.services) > 0 {
 		return usagef("--services: must not be given with --whole-realm, which has them all")
 	}
+	if err := f.plane.check(); err != nil {
+		return err
+	}
 	return loopbackOnly("addr", f.addr)
 }
 
@@ -70,32 +72,29 @@ func runSidecar(ctx context.Context, set *settings, of sidecarFlags) (err error)
 	}
 	floor := heapFloor()
 	defer runtime.KeepAlive(floor)
-	listener, err := listen("addr", of.addr)
-	if err != nil {
-		return err
-	}
-	defer closeQuietly(listener)
 	m, err := newMetrics()
 	if err != nil {
 		return err
 	}
 	session, err := connect.Open(ctx, set.lead(connect.Options{
-		Name: "sidecar", WholeRealm: of.wholeRealm, Services: of.services, Cache: set.cache, MeterProvider: m.provider,
+		Name: "sidecar", WholeRealm: of.wholeRealm || of.plane.isHAProxy() && len(of.services) == 0, Services: of.services, Cache: set.cache, MeterProvider: m.provider,
 	}))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeSession(session)) }()
 	own := http.NewServeMux()
-	car, err := newSidecar(set, session, listener, m, own)
+	carrier, err := of.newCarrier(set, session, m, own)
 	if err != nil {
 		return err
 	}
+	defer carrier.close()
+	car := newSidecar(set, session, carrier.plane, m, own)
 	parts := []func(context.Context) error{car.Run}
 	if of.servicesDir != "" {
 		parts = append(parts, newRoster(set, session, of.servicesDir, own).Run)
 	}
-	return runReady(ctx, set, of.readyFile, newReady("", "", httpURL(listener)), began, parts...)
+	return runOnceReady(ctx, set, of.readyFile, began, carrier.ready, parts...)
 }
 
 // heapFloor returns memory that is never touched, so it stays virtual, but
@@ -103,23 +102,6 @@ func runSidecar(ctx context.Context, set *settings, of sidecarFlags) (err error)
 // allocated. A proxy keeps little and allocates a lot; without a floor it
 // collects dozens of times a second, which is a tenth of its processor time.
 func heapFloor() []byte { return make([]byte, 24<<20) }
-
-// newSidecar ties a plane to a table. The plane's own paths are filled in
-// last, because they tell of the sidecar around it.
-func newSidecar(set *settings, session *connect.Session, listener net.Listener, m *metrics, own *http.ServeMux) (*sidecar.Sidecar, error) {
-	plane, err := builtin.New(builtin.Options{
-		Realm: set.realm, Listener: listener, Resolver: session.Table(), Logger: set.logger(),
-		MeterProvider: m.provider, Own: own,
-		// Nothing here exports spans; traces pass through as headers.
-		TracerProvider: noop.NewTracerProvider(),
-	})
-	if err != nil {
-		return nil, err
-	}
-	car := sidecar.New(plane, session.Table(), sidecar.Options{Logger: set.logger(), Explainer: session.Atlas()})
-	car.Mount(own, m.handler())
-	return car, nil
-}
 
 // newRoster attends the programs that a directory declares, and tells of them
 // under the sidecar's own address.

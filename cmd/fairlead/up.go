@@ -52,10 +52,12 @@ func up(ctx context.Context, set *settings, f *controlPlaneFlags, sidecarAddr st
 		return err
 	}
 	defer func() { err = errors.Join(err, control.stop()) }()
-	car, err := newSidecar(set, control.session, listener, control.metrics, http.NewServeMux())
+	own := http.NewServeMux()
+	plane, err := newBuiltin(set, control.session, listener, control.metrics, own)
 	if err != nil {
 		return err
 	}
+	car := newSidecar(set, control.session, plane, control.metrics, own)
 	r := newReady(control.natsURL, control.httpURL(), httpURL(listener))
 	return runReady(ctx, set, f.readyFile, r, began, control.run, car.Run)
 }
@@ -63,19 +65,29 @@ func up(ctx context.Context, set *settings, f *controlPlaneFlags, sidecarAddr st
 // runReady runs the parts until ctx ends or one of them fails, and tells once
 // they answer where they are.
 func runReady(ctx context.Context, set *settings, file string, r ready, began time.Time, parts ...func(context.Context) error) error {
+	// Listeners are open, so whoever connects now is served.
+	return runOnceReady(ctx, set, file, began, func(context.Context) (ready, error) { return r, nil }, parts...)
+}
+
+// runOnceReady is runReady for parts that open their listeners themselves, and
+// have await wait for it.
+func runOnceReady(ctx context.Context, set *settings, file string, began time.Time, await func(context.Context) (ready, error), parts ...func(context.Context) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, run := range parts {
 		group.Go(func() error { return run(ctx) })
 	}
 	group.Go(func() error {
-		// Listeners are open, so whoever connects now is served.
+		r, err := await(ctx)
+		if err != nil {
+			return err
+		}
 		if err := r.write(file); err != nil {
 			return err
 		}
 		return announce(set, r, time.Since(began))
 	})
 	err := group.Wait()
-	return errors.Join(err, r.remove(file))
+	return errors.Join(err, removeReady(file))
 }
 
 func announce(set *settings, r ready, took time.Duration) error {

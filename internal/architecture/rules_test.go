@@ -48,9 +48,9 @@ var rules = []rule{
 	{pkg: "sidecar/route", imports: []string{"registry", "sidecar/problem"}},
 	{pkg: "sidecar/httpserver", imports: []string{"registry", "sidecar/problem"}},
 	{pkg: "sidecar/attend", imports: []string{"registry", "registry/registrar"}},
-	{pkg: "sidecar/*", imports: []string{"registry", "smartclient/...", "sidecar", "sidecar/problem", "sidecar/route", "sidecar/httpserver"}},
 	{pkg: "sidecar/roster", imports: []string{"registry", "sidecar/attend"}},
-	{pkg: "sidecar/*", imports: []string{"registry", "smartclient/...", "sidecar", "sidecar/problem", "sidecar/httpserver"}},
+	{pkg: "sidecar/planetest", imports: []string{"registry", "sidecar", "sidecar/problem"}},
+	{pkg: "sidecar/*", imports: []string{"registry", "smartclient/...", "sidecar", "sidecar/problem", "sidecar/route", "sidecar/httpserver"}},
 
 	{pkg: "services/*", client: true, imports: []string{
 		"schemas/...", "access", "bus/...", "registry/...", "smartclient/...", "connect", "smartservice/...", "sidecar/...",

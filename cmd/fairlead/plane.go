@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"fairlead.dev/connect"
+	"fairlead.dev/sidecar"
+	"fairlead.dev/sidecar/builtin"
+	"fairlead.dev/sidecar/haproxy"
+)
+
+// planeFlags say what carries a sidecar's requests.
+type planeFlags struct {
+	kind, data, program string
+	keep                bool
+}
+
+func (f *planeFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.kind, "plane", "builtin", "what carries the requests: builtin, or haproxy, which follows the whole realm unless --services says less")
+	flags.StringVar(&f.data, "data", filepath.Join(stateDir(), "sidecar"), "directory in which haproxy runs")
+	flags.StringVar(&f.program, "haproxy", "haproxy", "path of haproxy, 2.6 or newer")
+	flags.BoolVar(&f.keep, "keep-haproxy", false, "leave haproxy running when the sidecar stops, for the next one on the same --data")
+}
+
+func (f *planeFlags) isHAProxy() bool { return f.kind == "haproxy" }
+
+func (f *planeFlags) check() error {
+	if f.kind != "builtin" && !f.isHAProxy() {
+		return usagef("--plane: must be builtin or haproxy, got %q", f.kind)
+	}
+	return nil
+}
+
+// A carrier is a plane, ready to run.
+type carrier struct {
+	plane sidecar.DataPlane
+	// ready waits until it listens, and tells where.
+	ready func(context.Context) (ready, error)
+	close func()
+}
+
+func (f *sidecarFlags) newCarrier(set *settings, session *connect.Session, m *metrics, own *http.ServeMux) (carrier, error) {
+	if f.plane.isHAProxy() {
+		return f.newHAProxy(set, own)
+	}
+	return f.newBuiltin(set, session, m, own)
+}
+
+func newBuiltin(set *settings, session *connect.Session, listener net.Listener, m *metrics, own *http.ServeMux) (*builtin.Plane, error) {
+	return builtin.New(builtin.Options{
+		Realm: set.realm, Listener: listener, Resolver: session.Table(), Logger: set.logger(),
+		MeterProvider: m.provider, Own: own,
+		// Nothing here exports spans; traces pass through as headers.
+		TracerProvider: noop.NewTracerProvider(),
+	})
+}
+
+// newSidecar ties a plane to a table. The plane's own paths are filled in
+// last, because they tell of the sidecar around it.
+func newSidecar(set *settings, session *connect.Session, plane sidecar.DataPlane, m *metrics, own *http.ServeMux) *sidecar.Sidecar {
+	car := sidecar.New(plane, session.Table(), sidecar.Options{Logger: set.logger(), Explainer: session.Atlas()})
+	car.Mount(own, m.handler())
+	return car
+}
+
+func (f *sidecarFlags) newBuiltin(set *settings, session *connect.Session, m *metrics, own *http.ServeMux) (carrier, error) {
+	listener, err := listen("addr", f.addr)
+	if err != nil {
+		return carrier{}, err
+	}
+	plane, err := newBuiltin(set, session, listener, m, own)
+	at := newReady("", "", httpURL(listener))
+	return carrier{
+		plane: plane, close: func() { closeQuietly(listener) },
+		ready: func(context.Context) (ready, error) { return at, nil },
+	}, err
+}
+
+func (f *sidecarFlags) newHAProxy(set *settings, own *http.ServeMux) (carrier, error) {
+	plane, err := haproxy.New(haproxy.Options{
+		Realm: set.realm, Addr: f.addr, Data: filepath.Join(f.plane.data, "haproxy"), Program: f.plane.program, Keep: f.plane.keep,
+		Own: own, Logger: set.logger(),
+	})
+	if err != nil {
+		return carrier{}, err
+	}
+	return carrier{plane: plane, close: func() {}, ready: func(ctx context.Context) (ready, error) {
+		select {
+		case <-plane.Up():
+			return newReady("", "", "http://"+plane.Status().Addr), nil
+		case <-ctx.Done():
+			return ready{}, ctx.Err()
+		}
+	}}, nil
+}

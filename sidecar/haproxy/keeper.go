@@ -1,0 +1,247 @@
+package haproxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"fairlead.dev/registry"
+)
+
+// A keeper is the one goroutine that owns HAProxy: it starts it, and keeps it
+// equal to the newest table.
+type keeper struct {
+	plane    *Plane
+	api      runtimeAPI
+	in       folder
+	program  string
+	listener net.Listener
+	stop     <-chan struct{}
+
+	process   *process
+	structure structure
+	table     *registry.Table
+	wishes    wishes
+	// has is what HAProxy has as far as is known, nil if that is in doubt.
+	has *model
+	// leaving are the servers in quarantine, by slot/name.
+	leaving map[string]time.Time
+	// unsaved tells that what is on disk is not what HAProxy has.
+	unsaved bool
+}
+
+// startPatience bounds the wait for HAProxy to take commands.
+const startPatience = 10 * time.Second
+
+// Run starts HAProxy, or goes on with the one that runs in the folder, keeps it
+// running, and ends it when ctx ends.
+func (p *Plane) Run(ctx context.Context) error {
+	unlock, err := p.in.open()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = unlock() }()
+	stop := make(chan struct{})
+	k := &keeper{plane: p, in: p.in, api: runtimeAPI{p.in.file(runtimeSock)}, listener: p.opts.Listener, stop: stop, leaving: map[string]time.Time{}}
+	defer k.closeListener()
+	if k.program, err = findProgram(ctx, p.opts.Program); err != nil {
+		return err
+	}
+	endOwn, err := p.serveOwn()
+	if err != nil {
+		return err
+	}
+	defer endOwn()
+	k.table = p.begin()
+	if err := k.take(ctx); err != nil {
+		close(stop)
+		return err
+	}
+	close(p.up)
+	k.loop(ctx)
+	return k.end(stop)
+}
+
+// begin has Apply wait for the keeper from now on, and returns what it was
+// given before.
+func (p *Plane) begin() *registry.Table {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running = true
+	return p.first
+}
+
+func (k *keeper) closeListener() {
+	if k.listener != nil {
+		_ = k.listener.Close()
+	}
+}
+
+// end stops HAProxy, unless it is to stay.
+func (k *keeper) end(stop chan struct{}) error {
+	// Who connects from now on is refused, and not left waiting.
+	k.closeListener()
+	k.save()
+	var err error
+	if k.process != nil && !k.plane.opts.Keep {
+		err = k.process.stop(k.plane.opts.Grace)
+	}
+	close(stop)
+	return err
+}
+
+func (k *keeper) loop(ctx context.Context) {
+	compare := time.NewTicker(k.plane.opts.Compare)
+	defer compare.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case o := <-k.plane.offer:
+			k.table = o.table
+			o.done <- k.reconcile(ctx)
+		case <-compare.C:
+			k.compare(ctx)
+		case <-k.process.ended:
+			k.revive(ctx)
+		}
+	}
+}
+
+// compare looks at what HAProxy really has, and mends it.
+func (k *keeper) compare(ctx context.Context) {
+	before := k.has
+	now, err := observe(ctx, k.api, k.structure.slots)
+	if err != nil {
+		k.plane.log.Warn("haproxy does not tell what it has", "error", err)
+		k.has = nil
+		return
+	}
+	k.has = now
+	if k.table == nil {
+		return
+	}
+	if before != nil && !before.equal(now) {
+		k.plane.log.Warn("haproxy is not as it was left; it is brought back")
+		k.plane.note(func(s *Status) { s.Repairs++ })
+	}
+	if err := k.reconcile(ctx); err != nil {
+		k.plane.log.Warn("cannot bring haproxy back", "error", err)
+		return
+	}
+	k.sweep(ctx)
+	k.save()
+	k.in.trimLog()
+}
+
+// reconcile makes HAProxy equal to the table.
+func (k *keeper) reconcile(ctx context.Context) error {
+	farms := k.farms()
+	if k.has == nil {
+		now, err := observe(ctx, k.api, k.structure.slots)
+		if err != nil {
+			return err
+		}
+		k.has = now
+	}
+	commands, err := plan(farms, k.has)
+	if errors.Is(err, errNoSlot) {
+		return k.restructure(ctx, "more services than slots")
+	}
+	if err != nil {
+		return err
+	}
+	return k.send(ctx, commands)
+}
+
+func (k *keeper) farms() []*farm {
+	farms := k.wishes.of(k.table, unknownHost)
+	unfit := k.wishes.unfit()
+	k.plane.note(func(s *Status) { s.Unfit = unfit })
+	return farms
+}
+
+// send has HAProxy do commands. If one fails nothing is sure any more, and the
+// next attempt begins by looking.
+func (k *keeper) send(ctx context.Context, commands []command) error {
+	if len(commands) == 0 {
+		return nil
+	}
+	k.unsaved = true
+	lines := make([]string, len(commands))
+	for i, c := range commands {
+		lines[i] = c.String()
+	}
+	answers, err := k.api.ask(ctx, lines...)
+	if err != nil {
+		k.has = nil
+		return err
+	}
+	return k.settle(commands, answers)
+}
+
+func (k *keeper) settle(commands []command, answers []string) error {
+	var errs []string
+	for i, c := range commands {
+		if !c.succeeded(answers[i]) {
+			errs = append(errs, fmt.Sprintf("%s: %s", c, answers[i]))
+			continue
+		}
+		k.has.apply(c)
+	}
+	if len(errs) > 0 {
+		k.has = nil
+		return fmt.Errorf("haproxy refused %d of %d commands: %s", len(errs), len(commands), strings.Join(errs[:min(len(errs), 3)], "; "))
+	}
+	return nil
+}
+
+// sweep deletes servers that have been in maintenance without an instance for
+// long enough, and have no connection.
+func (k *keeper) sweep(ctx context.Context) {
+	due := k.quarantined(time.Now())
+	k.plane.note(func(s *Status) { s.Leaving = len(k.leaving) })
+	if len(due) == 0 {
+		return
+	}
+	idle, err := idleServers(ctx, k.api, due)
+	if err != nil {
+		k.plane.log.Warn("haproxy does not tell its connections", "error", err)
+		return
+	}
+	for _, c := range idle {
+		answers, err := k.api.ask(ctx, c.String())
+		if err != nil {
+			return
+		}
+		// It may still hold idle connections; they go by and by.
+		if c.succeeded(answers[0]) {
+			k.has.apply(c)
+			delete(k.leaving, c.slot+"/"+c.server)
+		}
+	}
+}
+
+// quarantined notes which servers are unwanted, and returns the deletion of
+// those that have been for long enough.
+func (k *keeper) quarantined(now time.Time) (due []command) {
+	unwanted := map[string]time.Time{}
+	for _, c := range unwantedServers(k.farms(), k.has) {
+		at := c.slot + "/" + c.server
+		since, known := k.leaving[at]
+		if !known {
+			since = now
+		}
+		unwanted[at] = since
+		if now.Sub(since) >= k.plane.opts.Quarantine {
+			due = append(due, c)
+		}
+	}
+	k.leaving = unwanted
+	slices.SortFunc(due, before)
+	return due
+}

@@ -1,0 +1,266 @@
+package haproxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+var descriptionForm = regexp.MustCompile(`^` + descriptionPrefix + ` addr=(\S*) slots=(\d+) structure=[0-9a-f]+$`)
+
+// take goes on with the HAProxy that runs in the folder, or starts one.
+func (k *keeper) take(ctx context.Context) error {
+	found, err := k.adopt(ctx)
+	if found || err != nil {
+		return err
+	}
+	if err := k.listen(ctx); err != nil {
+		return err
+	}
+	return k.start(ctx, "start")
+}
+
+// adopt goes on with a running HAProxy if it listens where it should.
+func (k *keeper) adopt(ctx context.Context) (bool, error) {
+	running := findMaster(k.in, k.stop)
+	if running == nil {
+		return false, nil
+	}
+	k.process = running
+	now, err := askInfo(ctx, k.api)
+	form := descriptionForm.FindStringSubmatch(now.description)
+	if err != nil || form == nil || now.stopping || !k.fits(form[1]) {
+		k.plane.log.Info("the haproxy that runs here is of no use and is stopped", "pid", running.master.Pid, "description", now.description)
+		return false, running.stop(k.plane.opts.Grace)
+	}
+	slots, _ := strconv.Atoi(form[2])
+	k.structure = k.structureOf(form[1], slots)
+	k.plane.log.Info("goes on with the haproxy that runs here", "pid", running.master.Pid, "addr", form[1])
+	k.plane.note(func(s *Status) { s.Addr, s.Adopted = form[1], true })
+	if k.structure.description() != now.description {
+		return true, k.restructure(ctx, "other options")
+	}
+	if k.table == nil {
+		return true, nil
+	}
+	return true, k.reconcile(ctx)
+}
+
+// fits tells whether addr is where the plane is to listen.
+func (k *keeper) fits(addr string) bool {
+	if k.listener != nil {
+		return k.listener.Addr().String() == addr
+	}
+	_, port, err := net.SplitHostPort(k.plane.opts.Addr)
+	return err == nil && (port == "0" || k.plane.opts.Addr == addr)
+}
+
+// listen opens the listener that HAProxy inherits. It stays open here too, so
+// that callers wait and are not refused while HAProxy is started anew.
+func (k *keeper) listen(ctx context.Context) error {
+	if k.listener == nil {
+		var config net.ListenConfig
+		listener, err := config.Listen(ctx, "tcp", k.plane.opts.Addr)
+		if err != nil {
+			return fmt.Errorf("listen for haproxy: %w", err)
+		}
+		k.listener = listener
+	}
+	k.structure = k.structureOf(k.listener.Addr().String(), 0)
+	k.plane.note(func(s *Status) { s.Addr = k.structure.addr })
+	return nil
+}
+
+// descriptors is how many files HAProxy needs beside those of its connections.
+const descriptors = 512
+
+func (k *keeper) structureOf(addr string, slots int) structure {
+	o := k.plane.opts
+	return structure{
+		realm: o.Realm, addr: addr, bind: inherited, own: o.Own != nil, hosts: o.Hosts, slots: slots,
+		// A request needs two, and HAProxy does not start with fewer.
+		maxConn: max(min(20_000, (openFiles()-descriptors)/2), 64),
+	}
+}
+
+// start starts HAProxy with all that the table wants.
+func (k *keeper) start(ctx context.Context, why string) error {
+	if err := k.in.write(scriptFile, []byte(hopScript)); err != nil {
+		return err
+	}
+	k.grow()
+	if err := k.renew(configFile); err != nil {
+		return err
+	}
+	from := k.in.logSize()
+	began, err := startMaster(k.program, k.in, k.listener)
+	if err != nil {
+		return err
+	}
+	k.process, k.has = began, nil
+	if err := k.await(ctx, 0); err != nil {
+		_ = began.stop(0)
+		if said := k.in.complaints(from); said != "" {
+			return fmt.Errorf("start haproxy: %s", said)
+		}
+		return fmt.Errorf("start haproxy: %w", err)
+	}
+	k.plane.note(func(s *Status) { s.Starts++; s.Last, s.Why = time.Now(), why })
+	k.plane.log.Info("haproxy runs", "pid", began.master.Pid, "addr", k.structure.addr, "why", why)
+	if k.table == nil {
+		return nil
+	}
+	return k.reconcile(ctx)
+}
+
+// grow makes room for the table's services, and then some.
+func (k *keeper) grow() {
+	services := 0
+	if k.table != nil {
+		services = len(k.farms())
+	}
+	if need := services + k.plane.opts.Spare; k.structure.slots < need {
+		k.structure.slots = need + services/2
+	}
+}
+
+// entries are those of the map as far as they are known, so that services
+// keep their slots.
+func (k *keeper) entries() map[string]string {
+	if k.has == nil {
+		return nil
+	}
+	return k.has.entries
+}
+
+// renew writes the configuration, under a name, and the map, as the table
+// wants them.
+func (k *keeper) renew(name string) error {
+	var farms []*farm
+	if k.table != nil {
+		farms = k.farms()
+	}
+	// Servers in quarantine are not written, so they keep no slot.
+	slots, err := assign(farms, &model{slots: k.structure.slots, entries: k.entries()})
+	if err != nil {
+		return err
+	}
+	config, entries, err := render(k.structure, farms, slots, k.table != nil)
+	if err != nil {
+		return err
+	}
+	return errors.Join(k.in.write(name, config), k.in.write(mapFile, entries))
+}
+
+// await waits until another worker than the one with a process id takes
+// commands.
+func (k *keeper) await(ctx context.Context, other int) error {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		now, err := askInfo(ctx, k.api)
+		if err == nil && now.pid != other && now.description == k.structure.description() {
+			return nil
+		}
+		select {
+		case <-k.process.ended:
+			return errors.New("it ended")
+		case <-ctx.Done():
+			return errors.New("it does not take commands")
+		case <-tick.C:
+		}
+	}
+}
+
+// restructure reloads HAProxy with a configuration that was checked. If it is
+// rejected, the one before stays.
+func (k *keeper) restructure(ctx context.Context, why string) error {
+	before := k.structure
+	err := k.reloadChecked(ctx)
+	if err != nil {
+		k.structure.slots = before.slots
+		return fmt.Errorf("reload haproxy because of %s: %w", why, err)
+	}
+	k.plane.note(func(s *Status) { s.Reloads++; s.Last, s.Why = time.Now(), why })
+	k.plane.log.Info("haproxy is reloaded", "why", why)
+	if k.table == nil {
+		return nil
+	}
+	return k.reconcile(ctx)
+}
+
+func (k *keeper) reloadChecked(ctx context.Context) error {
+	if err := k.in.write(scriptFile, []byte(hopScript)); err != nil {
+		return err
+	}
+	k.grow()
+	k.unsaved = true
+	if err := k.renew(checkedFile); err != nil {
+		return err
+	}
+	if err := check(ctx, k.program, k.in, checkedFile); err != nil {
+		return err
+	}
+	if err := os.Rename(k.in.file(checkedFile), k.in.file(configFile)); err != nil {
+		return fmt.Errorf("write for haproxy: %w", err)
+	}
+	old, err := askInfo(ctx, k.api)
+	if err != nil {
+		return err
+	}
+	k.has = nil
+	if err := reload(ctx, k.in); err != nil {
+		return err
+	}
+	return k.await(ctx, old.pid)
+}
+
+// save has the disk follow what HAProxy has, for its next start.
+func (k *keeper) save() {
+	if !k.unsaved || k.table == nil || k.has == nil {
+		return
+	}
+	if err := k.renew(configFile); err != nil {
+		k.plane.log.Warn("cannot write haproxy's configuration", "error", err)
+		return
+	}
+	k.unsaved = false
+}
+
+// revive starts HAProxy again after it ended by itself.
+func (k *keeper) revive(ctx context.Context) {
+	k.plane.log.Error("haproxy ended", "said", k.in.complaints(max(0, k.in.logSize()-4096)))
+	for failures := 0; ctx.Err() == nil; failures++ {
+		err := k.restart(ctx)
+		if err == nil {
+			return
+		}
+		k.plane.log.Error("haproxy does not start again", "error", err)
+		pause(ctx, min(50*time.Millisecond<<min(failures, 8), 5*time.Second))
+	}
+}
+
+func (k *keeper) restart(ctx context.Context) error {
+	if k.listener == nil {
+		if err := k.listen(ctx); err != nil {
+			return err
+		}
+	}
+	return k.start(ctx, "it ended by itself")
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,190 @@
+package haproxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"time"
+
+	"fairlead.dev/registry"
+)
+
+// ErrRejected says that HAProxy does not take a configuration. The one before
+// stays in force.
+var ErrRejected = errors.New("haproxy rejects its configuration")
+
+// Options of a plane. Realm, Addr or Listener, and Data are required.
+type Options struct {
+	// Realm is that of the tables.
+	Realm string
+	// Addr is where to listen, "host:port"; port 0 picks one.
+	Addr string
+	// Listener, if set, is where to listen instead; the plane closes it.
+	Listener net.Listener
+	// Data is the folder in which HAProxy runs. Nobody else may write there.
+	Data string
+	// Program is HAProxy's; the default is haproxy, in the PATH.
+	Program string
+	// Keep leaves HAProxy running when the plane stops, for the next one.
+	Keep bool
+	// Hosts are further host names under which this listener is reached.
+	Hosts []string
+	// Own answers requests for its patterns that are addressed to this listener
+	// and name no service: its health and its metrics. Nil: they are refused.
+	Own *http.ServeMux
+	// Grace is how long requests in flight may take to end on a stop; the
+	// default is 10 s.
+	Grace time.Duration
+	// Compare is how often HAProxy is asked what it has; the default is 2 s.
+	Compare time.Duration
+	// Quarantine is how long a server without an instance stays in
+	// maintenance at least; the default, and the least that is safe, is 2 s.
+	Quarantine time.Duration
+	// Spare is how many slots there are at least beyond those in use; the
+	// default is 64.
+	Spare int
+	// Logger is slog.Default by default.
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.Program == "" {
+		o.Program = "haproxy"
+	}
+	if o.Grace <= 0 {
+		o.Grace = 10 * time.Second
+	}
+	if o.Compare <= 0 {
+		o.Compare = 2 * time.Second
+	}
+	if o.Quarantine <= 0 {
+		o.Quarantine = 2 * time.Second
+	}
+	if o.Spare <= 0 {
+		o.Spare = 64
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
+}
+
+var hostName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
+
+func (o Options) check() error {
+	var errs registry.FieldErrors
+	errs.Add(registry.ValidateName("realm", o.Realm))
+	for _, host := range o.Hosts {
+		if !hostName.MatchString(host) {
+			errs.Addf("hosts", "must be lower-case host names, got %q", host)
+		}
+	}
+	if o.Data == "" {
+		errs.Addf("data", "must name a folder, in which HAProxy runs")
+	}
+	if o.Addr == "" && o.Listener == nil {
+		errs.Addf("addr", "must be host:port")
+	}
+	return errs.Err()
+}
+
+// A Plane is a sidecar.DataPlane that HAProxy carries.
+type Plane struct {
+	opts  Options
+	in    folder
+	log   *slog.Logger
+	offer chan offer
+	up    chan struct{}
+
+	mu      sync.Mutex
+	running bool
+	first   *registry.Table // applied before Run
+	status  Status
+}
+
+// An offer is one table on its way to the goroutine that owns HAProxy.
+type offer struct {
+	table *registry.Table
+	done  chan error
+}
+
+// New returns a plane that starts HAProxy once it runs.
+func New(opts Options) (*Plane, error) {
+	opts = opts.withDefaults()
+	if err := opts.check(); err != nil {
+		return nil, fmt.Errorf("haproxy plane: %w", err)
+	}
+	path, err := filepath.Abs(opts.Data)
+	if err != nil {
+		return nil, fmt.Errorf("haproxy plane: %w", err)
+	}
+	return &Plane{
+		opts: opts, in: folder{path}, log: opts.Logger.With("component", "haproxy"),
+		offer: make(chan offer), up: make(chan struct{}),
+	}, nil
+}
+
+// A Status is what a plane tells of HAProxy.
+type Status struct {
+	// Addr is where it listens.
+	Addr string `json:"addr"`
+	// Adopted tells that it was running before this sidecar.
+	Adopted bool `json:"adopted,omitempty"`
+	// Starts and Reloads count those of this sidecar's time; Last is when the
+	// last of them was, and Why what it was for.
+	Starts  int       `json:"starts"`
+	Reloads int       `json:"reloads"`
+	Last    time.Time `json:"last,omitzero"`
+	Why     string    `json:"why,omitempty"`
+	// Repairs counts the comparisons that found HAProxy other than it was left.
+	Repairs int `json:"repairs"`
+	// Leaving counts servers without an instance that are not deleted yet.
+	Leaving int `json:"leaving"`
+	// Unfit are instances, as service/id, that HAProxy cannot be given.
+	Unfit []string `json:"unfit,omitempty"`
+}
+
+// Status may be called at any time.
+func (p *Plane) Status() Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.status
+}
+
+func (p *Plane) note(change func(*Status)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change(&p.status)
+}
+
+// Up is closed once HAProxy takes requests for the first time.
+func (p *Plane) Up() <-chan struct{} { return p.up }
+
+// Apply makes HAProxy equal to a table. It returns once that is so.
+func (p *Plane) Apply(ctx context.Context, table *registry.Table) error {
+	p.mu.Lock()
+	if !p.running {
+		p.first = table
+		p.mu.Unlock()
+		return nil
+	}
+	p.mu.Unlock()
+	o := offer{table: table, done: make(chan error, 1)}
+	select {
+	case p.offer <- o:
+	case <-ctx.Done():
+		return fmt.Errorf("apply a table to haproxy: %w", ctx.Err())
+	}
+	select {
+	case err := <-o.done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("apply a table to haproxy: %w", ctx.Err())
+	}
+}

@@ -1,0 +1,53 @@
+package haproxy
+
+import (
+	"log/slog"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"fairlead.dev/sidecar/planetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// options are those of a plane of a test's own. Its folder has a short name,
+// because sockets are made there.
+func options(t *testing.T) Options {
+	t.Helper()
+	data, err := os.MkdirTemp("", "fl-haproxy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			log, _ := os.ReadFile(folder{data}.file(logFile))
+			t.Logf("haproxy said: %s", log)
+		}
+		_ = os.RemoveAll(data)
+	})
+	return Options{
+		Realm: planetest.Realm, Addr: "127.0.0.1:0", Data: data, Grace: time.Second, Spare: 8,
+		Own:    http.NewServeMux(),
+		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	}
+}
+
+func newPlane(t *testing.T, opts Options) *Plane {
+	t.Helper()
+	plane, err := New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plane
+}
+
+func TestContract(t *testing.T) {
+	planetest.Run(t, func(t *testing.T) planetest.Plane {
+		plane := newPlane(t, options(t))
+		return planetest.Plane{DataPlane: plane, Up: plane.Up(), Addr: func() string { return plane.Status().Addr }}
+	})
+}

@@ -1,0 +1,206 @@
+package haproxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A process is HAProxy's master, started here or found running.
+type process struct {
+	master *os.Process
+	// ended is closed when it is no more.
+	ended chan struct{}
+}
+
+// startMaster starts HAProxy with the listener as its file 3.
+func startMaster(program string, in folder, listener net.Listener) (*process, error) {
+	passed, err := fileOf(listener)
+	if err != nil {
+		return nil, err
+	}
+	defer passed.Close()
+	log, err := os.OpenFile(in.file(logFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open haproxy's log: %w", err)
+	}
+	defer log.Close()
+	c := exec.Command(program, "-W", "-S", "unix@"+masterSock+",mode,600", "-p", pidFile, "-f", configFile)
+	c.Dir, c.Stdout, c.Stderr, c.ExtraFiles = in.path, log, log, []*os.File{passed}
+	detach(c)
+	if err := c.Start(); err != nil {
+		return nil, fmt.Errorf("start haproxy: %w", err)
+	}
+	p := &process{master: c.Process, ended: make(chan struct{})}
+	go func() {
+		defer close(p.ended)
+		_ = c.Wait()
+	}()
+	return p, nil
+}
+
+// inherited is how the configuration calls what startMaster passes on.
+const inherited = "fd@3"
+
+func fileOf(l net.Listener) (*os.File, error) {
+	with, ok := l.(interface{ File() (*os.File, error) })
+	if !ok {
+		return nil, fmt.Errorf("pass the listener to haproxy: %T has no file", l)
+	}
+	file, err := with.File()
+	if err != nil {
+		return nil, fmt.Errorf("pass the listener to haproxy: %w", err)
+	}
+	return file, nil
+}
+
+// pollEnd is how often a process that is no child of ours is looked at.
+const pollEnd = 100 * time.Millisecond
+
+// findMaster returns the master that runs in a folder, nil if there is none.
+// It is watched until stop is closed.
+func findMaster(in folder, stop <-chan struct{}) *process {
+	text, err := os.ReadFile(in.file(pidFile))
+	if err != nil {
+		return nil
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || pid < 2 || !runsIn(pid, in.path) {
+		return nil
+	}
+	master, err := os.FindProcess(pid)
+	if err != nil || !alive(master) {
+		return nil
+	}
+	p := &process{master: master, ended: make(chan struct{})}
+	go p.watch(stop)
+	return p
+}
+
+// runsIn tells whether a process works in a folder, so that a number that was
+// given to another one is not taken for HAProxy.
+func runsIn(pid int, path string) bool {
+	at, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/cwd")
+	if err != nil {
+		return false
+	}
+	real, err := filepath.EvalSymlinks(path)
+	return err == nil && at == real
+}
+
+func (p *process) watch(stop <-chan struct{}) {
+	defer close(p.ended)
+	tick := time.NewTicker(pollEnd)
+	defer tick.Stop()
+	for alive(p.master) {
+		select {
+		case <-tick.C:
+		case <-stop:
+			return
+		}
+	}
+}
+
+// stop lets HAProxy finish what is in flight, and ends it after grace.
+func (p *process) stop(grace time.Duration) error {
+	_ = p.master.Signal(gracefully)
+	if p.wait(grace) {
+		return nil
+	}
+	_ = p.master.Signal(os.Interrupt)
+	if p.wait(time.Second) {
+		return nil
+	}
+	_ = p.master.Kill()
+	if p.wait(time.Second) {
+		return nil
+	}
+	return errors.New("stop haproxy: it does not end")
+}
+
+func (p *process) wait(most time.Duration) bool {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-p.ended:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// info is what a worker tells of itself.
+type info struct {
+	pid         int
+	description string
+	stopping    bool
+}
+
+func askInfo(ctx context.Context, api runtimeAPI) (info, error) {
+	answers, err := api.ask(ctx, "show info")
+	if err != nil {
+		return info{}, err
+	}
+	var i info
+	for line := range strings.SplitSeq(answers[0], "\n") {
+		name, value, _ := strings.Cut(line, ": ")
+		switch name {
+		case "Pid":
+			i.pid, _ = strconv.Atoi(value)
+		case "description":
+			i.description = value
+		case "Stopping":
+			i.stopping = value != "0"
+		}
+	}
+	return i, nil
+}
+
+// reload has the master start a new worker with the configuration on disk. It
+// answers nothing; awaitWorker tells whether it worked.
+func reload(ctx context.Context, in folder) error {
+	conn, err := dialSocket(ctx, in.file(masterSock))
+	if err != nil {
+		return fmt.Errorf("reload: %w", err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("reload\n")); err != nil {
+		return fmt.Errorf("reload haproxy: %w", err)
+	}
+	// The master closes the connection as it executes itself anew.
+	_, _ = conn.Read(make([]byte, 1))
+	return nil
+}
+
+// check has HAProxy read a configuration; what it finds fault with is the
+// error.
+func check(ctx context.Context, program string, in folder, name string) error {
+	// It looks at what it would inherit, and any listener will do.
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("check haproxy's configuration: %w", err)
+	}
+	defer listener.Close()
+	passed, err := fileOf(listener)
+	if err != nil {
+		return err
+	}
+	defer passed.Close()
+	c := exec.CommandContext(ctx, program, "-c", "-f", name)
+	c.Dir, c.ExtraFiles = in.path, []*os.File{passed}
+	said, err := c.CombinedOutput()
+	if err == nil {
+		return nil
+	}
+	if found := complaintsIn(string(said)); found != "" {
+		return fmt.Errorf("%w: %s", ErrRejected, found)
+	}
+	return fmt.Errorf("%w: %w: %.500s", ErrRejected, err, said)
+}

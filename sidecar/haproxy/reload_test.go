@@ -1,0 +1,124 @@
+package haproxy
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"testing"
+	"time"
+
+	"fairlead.dev/registry"
+)
+
+const patience = 20 * time.Second
+
+// live is a plane that runs for a test.
+type live struct {
+	*Plane
+	t      *testing.T
+	cancel context.CancelFunc
+	ended  chan error
+}
+
+func run(t *testing.T, opts Options) *live {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &live{Plane: newPlane(t, opts), t: t, cancel: cancel, ended: make(chan error, 1)}
+	go func() { l.ended <- l.Run(ctx) }()
+	t.Cleanup(l.end)
+	select {
+	case <-l.Up():
+	case err := <-l.ended:
+		l.ended <- nil
+		t.Fatal(err)
+	case <-time.After(patience):
+		t.Fatal("haproxy does not come up")
+	}
+	return l
+}
+
+// end ends the plane, any number of times.
+func (l *live) end() {
+	l.cancel()
+	select {
+	case err := <-l.ended:
+		if err != nil {
+			l.t.Error(err)
+		}
+		l.ended <- nil
+	case <-time.After(patience):
+		l.t.Error("the plane does not end")
+	}
+}
+
+func (l *live) set(instances ...registry.Instance) {
+	l.t.Helper()
+	table := registry.NewTable("local", "e")
+	for i, in := range instances {
+		in.Revision = uint64(i + 1)
+		table = table.WithInstance(in)
+	}
+	if err := l.Apply(l.t.Context(), table.From(registry.Live, time.Now())); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+func (l *live) get(service string) string {
+	l.t.Helper()
+	req, err := http.NewRequest(http.MethodGet, "http://"+l.Status().Addr+"/", nil)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	req.Header.Set("Fairlead-Service", service)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err.Error()
+	}
+	defer res.Body.Close()
+	defer http.DefaultClient.CloseIdleConnections()
+	body, _ := io.ReadAll(res.Body)
+	return string(body)
+}
+
+func serving(t *testing.T, service, id string) registry.Instance {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, id) }))
+	t.Cleanup(server.Close)
+	u, _ := url.Parse(server.URL)
+	at := netip.MustParseAddrPort(u.Host)
+	return registry.Instance{Service: service, ID: id, Scheme: "http", Host: at.Addr().String(), Port: int(at.Port()), Weight: 100, Status: registry.Passing, Enabled: true}
+}
+
+func TestInstancesAndServicesNeedNoReload(t *testing.T) {
+	l := run(t, options(t))
+	a, b, c := serving(t, "identity", "a"), serving(t, "identity", "b"), serving(t, "orders", "c")
+	l.set(a)
+	l.set(a, b, c)
+	got := map[string]bool{l.get("identity"): true, l.get("identity"): true, l.get("orders"): true}
+	if !got["a"] || !got["b"] || !got["c"] {
+		t.Errorf("answers came from %v", got)
+	}
+	if s := l.Status(); s.Reloads != 0 || s.Starts != 1 {
+		t.Errorf("status is %+v", s)
+	}
+}
+
+func TestMoreServicesThanSlotsAreOneReload(t *testing.T) {
+	l := run(t, options(t))
+	var all []registry.Instance
+	for i := range 30 {
+		all = append(all, serving(t, "s"+string(rune('a'+i%26))+string(rune('a'+i/26)), "i"))
+	}
+	l.set(all...)
+	for _, in := range all {
+		if got := l.get(in.Service); got != "i" {
+			t.Fatalf("%s answered %s", in.Service, got)
+		}
+	}
+	if s := l.Status(); s.Reloads != 1 || s.Why != "more services than slots" {
+		t.Errorf("status is %+v", s)
+	}
+}

@@ -1,0 +1,142 @@
+package haproxy
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"fmt"
+	"maps"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"text/template"
+)
+
+//go:embed config.cfg.tmpl
+var configText string
+
+//go:embed hop.lua
+var hopScript string
+
+var configTemplate = template.Must(template.New("haproxy.cfg").Parse(configText))
+
+// A structure is what takes a reload to change.
+type structure struct {
+	realm   string
+	addr    string // as listened on, to tell one haproxy from another
+	bind    string
+	maxConn int
+	slots   int
+	own     bool
+	hosts   []string
+}
+
+// descriptionPrefix begins the description by which a running haproxy of ours
+// is known.
+const descriptionPrefix = "fairlead"
+
+// description tells what a running haproxy was made from.
+func (s structure) description() string {
+	unnamed := s
+	unnamed.slots = 0
+	sum := sha256.Sum256(fmt.Appendf(nil, "%+v %s %s", unnamed, configText, hopScript))
+	return fmt.Sprintf("%s addr=%s slots=%d structure=%x", descriptionPrefix, s.addr, s.slots, sum[:6])
+}
+
+// A page is what the template is given.
+type page struct {
+	Description, Bind         string
+	MaxConn                   int
+	Own                       bool
+	OwnHost, Trusted          string
+	ServiceHost, RealmHost    string
+	AnyServiceHost, Name      string
+	Others                    string
+	Errors, Refusals, Endings []string
+	OwnFailure                string
+	Slots                     []slotLines
+}
+
+type slotLines struct {
+	Name    string
+	Servers []serverLine
+}
+
+type serverLine struct {
+	Name     string
+	Addr     netip.AddrPort
+	Weight   int
+	Disabled bool
+}
+
+// render returns the configuration and the map for a start with these farms in
+// these slots.
+func render(s structure, farms []*farm, slots map[string]string, seen bool) (config, entries []byte, err error) {
+	lines := make([]slotLines, s.slots)
+	for i := range lines {
+		lines[i].Name = slotName(i)
+	}
+	for _, f := range farms {
+		var n int
+		if _, err := fmt.Sscanf(slots[f.service], "s%d", &n); err != nil || n >= s.slots {
+			return nil, nil, fmt.Errorf("render haproxy's configuration: service %s has no slot", f.service)
+		}
+		lines[n].Servers = linesOf(f)
+	}
+	var b bytes.Buffer
+	if err := configTemplate.Execute(&b, s.page(lines)); err != nil {
+		return nil, nil, fmt.Errorf("render haproxy's configuration: %w", err)
+	}
+	return b.Bytes(), renderMap(farms, slots, seen), nil
+}
+
+func linesOf(f *farm) []serverLine {
+	lines := make([]serverLine, len(f.servers))
+	for i, s := range f.servers {
+		lines[i] = serverLine{Name: s.name, Addr: s.addr, Weight: s.weight, Disabled: s.mode != ready}
+	}
+	return lines
+}
+
+func renderMap(farms []*farm, slots map[string]string, seen bool) []byte {
+	entries := make(map[string]string, len(farms)+1)
+	for _, f := range farms {
+		entries[f.service] = entryOf(slots[f.service], f.usable())
+	}
+	if seen {
+		entries[seenKey] = "-"
+	}
+	var b bytes.Buffer
+	for _, key := range slices.Sorted(maps.Keys(entries)) {
+		fmt.Fprintf(&b, "%s %s\n", key, entries[key])
+	}
+	return b.Bytes()
+}
+
+func (s structure) page(slots []slotLines) page {
+	own := `|[0-9.]+|\[[0-9a-f:.]+\]|[0-9a-f]*:[0-9a-f:.]*|localhost|.*\.localhost`
+	for _, host := range s.hosts {
+		own += "|" + regexp.QuoteMeta(host)
+	}
+	const domain = `\.service(\.internal)?`
+	return page{
+		Description: s.description(), Bind: s.bind, MaxConn: s.maxConn, Own: s.own, Slots: slots,
+		OwnHost:        quote("^(" + own + ")$"),
+		Trusted:        quote(`^(` + own + `|[^.]*|.*\.(service|internal|local))$`),
+		ServiceHost:    quote(`^[^.]*(\.` + regexp.QuoteMeta(s.realm) + `)?` + domain + `$`),
+		RealmHost:      quote(`^[^.]*\.[^.]+` + domain + `$`),
+		AnyServiceHost: quote(domain + `$`),
+		Name:           quote(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`),
+		Others:         quote(`^(?!(close|keep-alive|upgrade)$)`),
+		Errors:         texts(failures()), Refusals: texts(refusals()), Endings: texts(endings(s.realm)),
+		OwnFailure: ownFailure().text(),
+	}
+}
+
+// quote makes a text one word of the configuration. Within single quotes
+// nothing has a meaning but the quote itself; a newline would end the line.
+func quote(text string) string {
+	text = strings.ReplaceAll(text, "\n", "")
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}

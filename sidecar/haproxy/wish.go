@@ -1,0 +1,110 @@
+package haproxy
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"fairlead.dev/registry"
+)
+
+// lookup returns the address of an instance's host.
+type lookup func(host string) (netip.Addr, bool)
+
+// farmOf says what HAProxy should have of a service. Whatever could mean
+// something else to HAProxy than it says is left out: names are checked here
+// again, whoever checked them before.
+func farmOf(s *registry.Service, find lookup) (f *farm, left []string) {
+	f = &farm{service: s.Name}
+	candidates := candidatesOf(s)
+	largest := 0
+	for in := range s.All() {
+		largest = max(largest, in.Weight)
+	}
+	for in := range s.All() {
+		addr, ok := addressOf(&in, find)
+		if !ok {
+			left = append(left, in.ID)
+			continue
+		}
+		f.servers = append(f.servers, server{
+			name: serverName(in.ID, addr), addr: addr,
+			weight: scale(in.Weight, largest), mode: modeOf(&in, candidates[in.ID]),
+		})
+	}
+	slices.SortFunc(f.servers, func(a, b server) int { return cmp.Compare(a.name, b.name) })
+	return f, left
+}
+
+func candidatesOf(s *registry.Service) map[string]bool {
+	list, _ := s.Candidates()
+	set := make(map[string]bool, len(list))
+	for i := range list {
+		set[list[i].ID] = true
+	}
+	return set
+}
+
+// addressOf returns where an instance is to be reached.
+func addressOf(in *registry.Instance, find lookup) (netip.AddrPort, bool) {
+	if registry.ValidateName("instance", in.ID) != nil || in.Port < 1 || in.Port > 65535 || in.Scheme == "https" {
+		return netip.AddrPort{}, false
+	}
+	addr, err := netip.ParseAddr(in.Host)
+	if err != nil {
+		var known bool
+		if addr, known = find(in.Host); !known {
+			return netip.AddrPort{}, false
+		}
+	}
+	addr = addr.Unmap()
+	if addr.Zone() != "" || registry.AllowedAddress(addr) != nil {
+		return netip.AddrPort{}, false
+	}
+	return netip.AddrPortFrom(addr, uint16(in.Port)), true
+}
+
+// wishes are the farms of a table. Those of services that did not change are
+// kept: tables share what they have in common.
+type wishes struct {
+	shaped map[string]shaped
+}
+
+type shaped struct {
+	from *registry.Service
+	farm *farm
+	left []string
+}
+
+// of returns the farms of a table, sorted by service.
+func (w *wishes) of(t *registry.Table, find lookup) []*farm {
+	next := make(map[string]shaped, len(w.shaped))
+	var farms []*farm
+	for s := range t.Services() {
+		if registry.ValidateName("service", s.Name) != nil || s.Len() == 0 {
+			continue
+		}
+		known, ok := w.shaped[s.Name]
+		if !ok || known.from != s {
+			known = shaped{from: s}
+			known.farm, known.left = farmOf(s, find)
+		}
+		next[s.Name] = known
+		farms = append(farms, known.farm)
+	}
+	w.shaped = next
+	return farms
+}
+
+func unknownHost(string) (netip.Addr, bool) { return netip.Addr{}, false }
+
+// unfit names the instances that were left out, as service/id.
+func (w *wishes) unfit() (names []string) {
+	for service, s := range w.shaped {
+		for _, id := range s.left {
+			names = append(names, service+"/"+id)
+		}
+	}
+	slices.Sort(names)
+	return names
+}

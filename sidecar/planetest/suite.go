@@ -1,0 +1,102 @@
+package planetest
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"fairlead.dev/registry"
+)
+
+// Run holds a plane to the contract.
+func Run(t *testing.T, make Maker) {
+	for _, c := range []struct {
+		name string
+		test func(*rig)
+	}{
+		{"ways in", waysIn},
+		{"operators", operators},
+		{"unreachable instances", unreachable},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.test(start(t, make)) })
+	}
+}
+
+func waysIn(g *rig) {
+	g.set(g.serve("identity", "i0", says("identity")), g.serve("orders", "i0", says("orders")))
+	for _, c := range []struct {
+		name    string
+		headers []string
+	}{
+		{"header", []string{named("identity")}},
+		{"host", []string{"Host: identity.service"}},
+		{"host with port", []string{"Host: identity.service:4000"}},
+		{"host of the realm", []string{"Host: identity.local.service"}},
+		{"long host in any case", []string{"Host: Identity.SERVICE.internal."}},
+		{"header wins", []string{named("identity"), "Host: orders.service"}},
+	} {
+		if _, body := g.get("/users/1?a=1;b=2", c.headers...); body != "identity /users/1?a=1;b=2" {
+			g.t.Errorf("by %s: %s", c.name, body)
+		}
+	}
+	for _, host := range []string{"identity.service", "identity.service.internal:80", "IDENTITY.service"} {
+		if body := g.proxied("http://" + host + "/users/1?a=1;b=2"); body != "identity /users/1?a=1;b=2" {
+			g.t.Errorf("as a proxy for %s: %s", host, body)
+		}
+	}
+	if body := g.proxied("http://identity.service"); body != "identity /" {
+		g.t.Errorf("as a proxy without a path: %s", body)
+	}
+}
+
+// proxied gets a URL through the plane as a forward proxy.
+func (g *rig) proxied(target string) string {
+	g.t.Helper()
+	transport := &http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: g.addr})}
+	defer transport.CloseIdleConnections()
+	res, err := (&http.Client{Transport: transport, Timeout: patience}).Get(target)
+	if err != nil {
+		return err.Error()
+	}
+	defer res.Body.Close()
+	body, _ := io.ReadAll(res.Body)
+	return string(body)
+}
+
+func operators(g *rig) {
+	a, b := g.serve("identity", "a", says("a")), g.serve("identity", "b", says("b"))
+	g.set(a, b)
+	if got := g.counts("identity", 20); got["a"] == 0 || got["b"] == 0 {
+		g.t.Errorf("of two instances answered %v", got)
+	}
+	off, leaving := b, b
+	off.Enabled, leaving.Status = false, registry.Draining
+	for name, in := range map[string]registry.Instance{"disabled": off, "draining": leaving} {
+		g.set(in)
+		if got := g.counts("identity", 20); got["b"] > 0 {
+			g.t.Errorf("an instance that is %s answered %d times", name, got["b"])
+		}
+		g.set(b)
+		if got := g.counts("identity", 40); got["b"] == 0 {
+			g.t.Errorf("an instance that was %s got nothing afterwards", name)
+		}
+	}
+	g.drop(b)
+	if got := g.counts("identity", 20); got["b"] > 0 {
+		g.t.Errorf("an instance that left answered %d times", got["b"])
+	}
+}
+
+// unreachable: whoever refuses connections has seen nothing, so any request is
+// repeated elsewhere.
+func unreachable(g *rig) {
+	g.set(g.serve("identity", "a", says("a")), g.instance("identity", "b", dead(g.t)))
+	for range 20 {
+		req := g.request(http.MethodPost, "/", strings.NewReader("x"), named("identity"))
+		if res, body := g.send(req); body != "a /" {
+			g.t.Fatalf("got %d %s", res.StatusCode, body)
+		}
+	}
+}
