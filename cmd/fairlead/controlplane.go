@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"time"
@@ -317,4 +318,4 @@ func (c *controlPlane) httpURL() string {
 
 func (c *controlPlane) stop() error { return c.started.unwind() }
 
-func closeQuietly(l net.Listener) { _ = l.Close() }
+func closeQuietly(c io.Closer) { _ = c.Close() }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"path/filepath"
 
@@ -42,23 +41,23 @@ type carrier struct {
 	plane sidecar.DataPlane
 	// ready waits until it listens, and tells where.
 	ready func(context.Context) (ready, error)
-	close func()
+	close func() error
 }
 
-func (f *sidecarFlags) newCarrier(set *settings, session *connect.Session, m *metrics, own *http.ServeMux) (carrier, error) {
+func (f *sidecarFlags) newCarrier(ctx context.Context, set *settings, session *connect.Session, m *metrics, own *http.ServeMux) (carrier, error) {
 	if f.plane.isHAProxy() {
 		return f.newHAProxy(set, own)
 	}
-	return f.newBuiltin(set, session, m, own)
+	return f.newBuiltin(ctx, set, session, m, own)
 }
 
-func newBuiltin(set *settings, session *connect.Session, listener net.Listener, m *metrics, own *http.ServeMux) (*builtin.Plane, error) {
-	return builtin.New(builtin.Options{
-		Realm: set.realm, Listener: listener, Resolver: session.Table(), Logger: set.logger(),
-		MeterProvider: m.provider, Own: own,
-		// Nothing here exports spans; traces pass through as headers.
-		TracerProvider: noop.NewTracerProvider(),
-	})
+// newBuiltin makes a built-in plane of what a session knows.
+func newBuiltin(set *settings, session *connect.Session, m *metrics, own *http.ServeMux, opts builtin.Options) (*builtin.Plane, error) {
+	opts.Realm, opts.Resolver, opts.Logger = set.realm, session.Table(), set.logger()
+	opts.MeterProvider, opts.Own = m.provider, own
+	// Nothing here exports spans; traces pass through as headers.
+	opts.TracerProvider = noop.NewTracerProvider()
+	return builtin.New(opts)
 }
 
 // newSidecar ties a plane to a table. The plane's own paths are filled in
@@ -69,15 +68,22 @@ func newSidecar(set *settings, session *connect.Session, plane sidecar.DataPlane
 	return car
 }
 
-func (f *sidecarFlags) newBuiltin(set *settings, session *connect.Session, m *metrics, own *http.ServeMux) (carrier, error) {
+func (f *sidecarFlags) newBuiltin(ctx context.Context, set *settings, session *connect.Session, m *metrics, own *http.ServeMux) (carrier, error) {
 	listener, err := listen("addr", f.addr)
 	if err != nil {
 		return carrier{}, err
 	}
-	plane, err := newBuiltin(set, session, listener, m, own)
+	entrance, err := f.ways.open(ctx, set, m, f.addr)
+	if err != nil {
+		closeQuietly(listener)
+		return carrier{}, err
+	}
+	plane, err := newBuiltin(set, session, m, own, builtin.Options{
+		Listener: listener, Doors: entrance.doors, Realms: entrance.realms, ProxyOthers: f.ways.others, MaxConnections: f.ways.most,
+	})
 	at := newReady("", "", httpURL(listener))
 	return carrier{
-		plane: plane, close: func() { closeQuietly(listener) },
+		plane: plane, close: func() error { closeQuietly(listener); return entrance.close() },
 		ready: func(context.Context) (ready, error) { return at, nil },
 	}, err
 }
@@ -90,7 +96,7 @@ func (f *sidecarFlags) newHAProxy(set *settings, own *http.ServeMux) (carrier, e
 	if err != nil {
 		return carrier{}, err
 	}
-	return carrier{plane: plane, close: func() {}, ready: func(ctx context.Context) (ready, error) {
+	return carrier{plane: plane, close: func() error { return nil }, ready: func(ctx context.Context) (ready, error) {
 		select {
 		case <-plane.Up():
 			return newReady("", "", "http://"+plane.Status().Addr), nil

@@ -23,6 +23,7 @@ func newSidecarCommand(set *settings) *cobra.Command {
 		Example: `  fairlead sidecar --addr 127.0.0.1:4000
   fairlead sidecar --services identity,billing
   fairlead sidecar --plane haproxy
+  fairlead sidecar --unix /run/fairlead/sidecar.sock --port identity=4100
   fairlead sidecar --services-d /etc/fairlead/services.d
   curl -H 'Fairlead-Service: identity' http://127.0.0.1:4000/users/1
   http_proxy=http://127.0.0.1:4000 curl http://identity.service/users/1`,
@@ -38,6 +39,7 @@ type sidecarFlags struct {
 	services        []string
 	wholeRealm      bool
 	plane           planeFlags
+	ways            waysIn
 }
 
 func (f *sidecarFlags) add(c *cobra.Command) {
@@ -46,6 +48,7 @@ func (f *sidecarFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.readyFile, "ready-file", "", "file that gets the address as JSON once it answers")
 	flags.StringSliceVar(&f.services, "services", nil, "services to follow from the start; others are from their first use")
 	flags.StringVar(&f.servicesDir, "services-d", "", "directory of YAML files that declare programs of this host; the sidecar keeps them registered")
+	f.ways.add(c)
 	flags.BoolVar(&f.wholeRealm, "whole-realm", false, "follow every service of the realm")
 	f.plane.add(flags)
 }
@@ -62,7 +65,10 @@ func (f *sidecarFlags) check() error {
 	if err := f.plane.check(); err != nil {
 		return err
 	}
-	return loopbackOnly("addr", f.addr)
+	if err := loopbackOnly("addr", f.addr); err != nil {
+		return err
+	}
+	return f.ways.check(f.plane.isHAProxy())
 }
 
 func runSidecar(ctx context.Context, set *settings, of sidecarFlags) (err error) {
@@ -84,11 +90,11 @@ func runSidecar(ctx context.Context, set *settings, of sidecarFlags) (err error)
 	}
 	defer func() { err = errors.Join(err, closeSession(session)) }()
 	own := http.NewServeMux()
-	carrier, err := of.newCarrier(set, session, m, own)
+	carrier, err := of.newCarrier(ctx, set, session, m, own)
 	if err != nil {
 		return err
 	}
-	defer carrier.close()
+	defer func() { err = errors.Join(err, carrier.close()) }()
 	car := newSidecar(set, session, carrier.plane, m, own)
 	parts := []func(context.Context) error{car.Run}
 	if of.servicesDir != "" {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
+
+	"fairlead.dev/sidecar/builtin"
 )
 
 // newUpCommand runs everything in one process: for a developer's machine, and
@@ -53,7 +55,7 @@ func up(ctx context.Context, set *settings, f *controlPlaneFlags, sidecarAddr st
 	}
 	defer func() { err = errors.Join(err, control.stop()) }()
 	own := http.NewServeMux()
-	plane, err := newBuiltin(set, control.session, listener, control.metrics, own)
+	plane, err := newBuiltin(set, control.session, control.metrics, own, builtin.Options{Listener: listener})
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,11 @@
 //	curl --connect-to ::127.0.0.1:4000 http://identity.service/users/1   # by host, also identity.service.internal
 //	http_proxy=http://127.0.0.1:4000 curl http://identity.service/users/1 # as a forward proxy
 //
+// Where that is allowed, identity.REALM.service is the service of another
+// realm, a listener may be one service's own, and as a forward proxy other
+// hosts pass. HTTP/1.1 and HTTP/2 without TLS (from the first byte on) are
+// spoken.
+//
 // A service's rules may send some of its requests to other services, by path,
 // header or weight; package route says how.
 //
@@ -24,7 +29,8 @@
 // happened to the request:
 //
 //	400  service-not-named, invalid-service, invalid-route
-//	                                                nothing was sent
+//	     invalid-request: it cannot be read         nothing was sent
+//	431  header-too-large: 64 KiB, or 100 lines     nothing was sent
 //	403  route-refused: the service's policy does not permit Fairlead-Route
 //	403  host-refused: another host, or CONNECT     nothing was sent
 //	421  host-refused: a host that is no service    nothing was sent

@@ -14,6 +14,8 @@ import (
 
 // ForwarderOptions are what a forwarder may be told. The zero value is ready.
 type ForwarderOptions struct {
+	// Realm is that of the services, for the metrics; "" leaves it out.
+	Realm string
 	// Logger is told of requests that got no answer; nil means slog.Default.
 	Logger *slog.Logger
 	// MeterProvider records requests, failures and durations; nil means
@@ -41,7 +43,7 @@ func NewForwarder(transport http.RoundTripper, opts ForwarderOptions) (*Forwarde
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
-	metrics, err := newMetrics(opts.MeterProvider)
+	metrics, err := newMetrics(opts.Realm, opts.MeterProvider)
 	if err != nil {
 		return nil, err
 	}
@@ -66,6 +68,12 @@ func (f *Forwarder) Forward(w http.ResponseWriter, r *http.Request, service, esc
 		x.address(path, escapedPath)
 		f.exchange(x)
 		x.returned()
+	}
+}
+
+func (f *Forwarder) closeIdle() {
+	if t, ok := f.transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
 	}
 }
 

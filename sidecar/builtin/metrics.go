@@ -14,14 +14,15 @@ import (
 
 // Names of the metrics and their attributes; they are stable.
 const (
-	// MetricRequests counts requests by service, instance and status.
+	// MetricRequests counts requests by realm, service, instance and status.
 	MetricRequests = "fairlead.proxy.requests"
-	// MetricFailures counts the proxy's own errors by service and code.
+	// MetricFailures counts the proxy's own errors by realm, service and code.
 	MetricFailures = "fairlead.proxy.failures"
-	// MetricDuration is a histogram of seconds by service, from the request's
+	// MetricDuration is a histogram of seconds by realm and service, from the request's
 	// header to the end of the answer.
 	MetricDuration = "fairlead.proxy.duration"
 
+	attrRealm    = attribute.Key("fairlead.realm")
 	attrService  = attribute.Key("fairlead.service")
 	attrInstance = attribute.Key("fairlead.instance")
 	attrStatus   = attribute.Key("http.response.status_code")
@@ -35,7 +36,7 @@ type metrics struct {
 	options  knownPoints
 }
 
-func newMetrics(provider metric.MeterProvider) (*metrics, error) {
+func newMetrics(realm string, provider metric.MeterProvider) (*metrics, error) {
 	if provider == nil {
 		provider = otel.GetMeterProvider()
 	}
@@ -56,7 +57,7 @@ func newMetrics(provider metric.MeterProvider) (*metrics, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create metric: %w", err)
 	}
-	return &metrics{requests: requests, failures: failures, duration: duration}, nil
+	return &metrics{requests: requests, failures: failures, duration: duration, options: knownPoints{realm: realm}}, nil
 }
 
 // record notes one finished exchange. A name that no registry knows does not
@@ -88,12 +89,18 @@ type point struct {
 // use.
 type pointOptions struct{ requests, failures, duration metric.MeasurementOption }
 
-func (p point) options() *pointOptions {
-	service := attrService.String(p.service)
+func (p point) options(realm string) *pointOptions {
+	with := func(more ...attribute.KeyValue) metric.MeasurementOption {
+		more = append(more, attrService.String(p.service))
+		if realm != "" {
+			more = append(more, attrRealm.String(realm))
+		}
+		return metric.WithAttributeSet(attribute.NewSet(more...))
+	}
 	return &pointOptions{
-		requests: metric.WithAttributeSet(attribute.NewSet(service, attrInstance.String(p.instance), attrStatus.Int(p.status))),
-		failures: metric.WithAttributeSet(attribute.NewSet(service, attrError.String(p.failure))),
-		duration: metric.WithAttributeSet(attribute.NewSet(service)),
+		requests: with(attrInstance.String(p.instance), attrStatus.Int(p.status)),
+		failures: with(attrError.String(p.failure)),
+		duration: with(),
 	}
 }
 
@@ -102,6 +109,8 @@ const mostPoints = 4096
 
 // knownPoints keeps the options of the points seen.
 type knownPoints struct {
+	realm string
+
 	mu   sync.RWMutex
 	seen map[point]*pointOptions
 }
@@ -118,7 +127,7 @@ func (k *knownPoints) of(p point) *pointOptions {
 	if k.seen == nil || len(k.seen) >= mostPoints {
 		k.seen = map[point]*pointOptions{}
 	}
-	known = p.options()
+	known = p.options(k.realm)
 	k.seen[p] = known
 	return known
 }

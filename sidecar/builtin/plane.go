@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -14,9 +15,11 @@ import (
 
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/sync/errgroup"
 
 	"fairlead.dev/registry"
 	"fairlead.dev/sidecar/httpserver"
+	"fairlead.dev/sidecar/problem"
 	"fairlead.dev/sidecar/route"
 	"fairlead.dev/smartclient"
 )
@@ -34,6 +37,18 @@ type Options struct {
 	// Resolver is asked for services that the applied table lacks, so that a
 	// host can follow services from their first use on. Nil: they are unknown.
 	Resolver registry.Resolver
+	// Doors are further listeners, such as a unix socket or a service's own
+	// port; the plane closes them too.
+	Doors []Door
+	// Realms are further realms that may be named by host, with what knows
+	// their services.
+	Realms map[string]registry.Resolver
+	// ProxyOthers lets hosts that are no services pass, by HTTP and by tunnels
+	// (CONNECT), for programs that can be given one proxy only.
+	ProxyOthers bool
+	// MaxConnections bounds the callers' connections to each listener; more
+	// wait to be accepted. The default is 16,384.
+	MaxConnections int
 	// Hosts are further host names under which this listener is reached, such
 	// as a container's. Loopback, IP addresses and names without a dot go
 	// without saying.
@@ -61,25 +76,55 @@ type Plane struct {
 	opts      Options
 	front     route.Front
 	forwarder *Forwarder
+	realms    map[string]*Forwarder // of the further ones
+	others    *others
 	table     atomic.Pointer[registry.Table]
 }
+
+// A Door is one more listener of a plane.
+type Door struct {
+	Listener net.Listener
+	// Service has every request that comes here, whatever it names; "" is as
+	// at the plane's own listener.
+	Service string
+}
+
+const defaultConnections = 16 << 10
 
 // New returns a plane that listens once it runs.
 func New(opts Options) (*Plane, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
-	p := &Plane{opts: opts, front: route.Front{Realm: opts.Realm, Hosts: lower(opts.Hosts)}}
-	transport := opts.Transport
-	if transport == nil {
-		transport = smartclient.NewTransport(smartclient.Options{
-			Realm: opts.Realm, Resolver: p, Zone: opts.Zone, Retry: smartclient.RetryUnsent,
-			Logger: opts.Logger, MeterProvider: opts.MeterProvider, TracerProvider: opts.TracerProvider,
-		})
+	if opts.MaxConnections <= 0 {
+		opts.MaxConnections = defaultConnections
+	}
+	p := &Plane{opts: opts, realms: map[string]*Forwarder{}, others: newOthers(opts.Logger)}
+	p.front = route.Front{
+		Realm: opts.Realm, Realms: slices.Sorted(maps.Keys(opts.Realms)), Hosts: lower(opts.Hosts), Others: opts.ProxyOthers,
 	}
 	var err error
-	p.forwarder, err = NewForwarder(transport, ForwarderOptions{Logger: opts.Logger, MeterProvider: opts.MeterProvider})
-	return p, err
+	if p.forwarder, err = p.newForwarder(opts.Realm, p); err != nil {
+		return nil, err
+	}
+	for realm, resolver := range opts.Realms {
+		if p.realms[realm], err = p.newForwarder(realm, resolver); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func (p *Plane) newForwarder(realm string, resolver registry.Resolver) (*Forwarder, error) {
+	o := p.opts
+	transport := o.Transport
+	if transport == nil {
+		transport = smartclient.NewTransport(smartclient.Options{
+			Realm: realm, Resolver: resolver, Zone: o.Zone, Retry: smartclient.RetryUnsent,
+			Logger: o.Logger, MeterProvider: o.MeterProvider, TracerProvider: o.TracerProvider,
+		})
+	}
+	return NewForwarder(transport, ForwarderOptions{Realm: realm, Logger: o.Logger, MeterProvider: o.MeterProvider})
 }
 
 func lower(hosts []string) []string {
@@ -98,7 +143,20 @@ func (p *Plane) Run(ctx context.Context) error {
 		return err
 	}
 	defer p.closeIdle()
-	return httpserver.Run(ctx, listener, p, httpserver.Options{Logger: p.opts.Logger, Grace: p.opts.Grace})
+	group, ctx := errgroup.WithContext(ctx)
+	for _, door := range append([]Door{{Listener: listener}}, p.opts.Doors...) {
+		group.Go(func() error { return p.serve(ctx, door) })
+	}
+	return group.Wait()
+}
+
+func (p *Plane) serve(ctx context.Context, door Door) error {
+	front := p.front
+	front.Service = door.Service
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.handle(front, w, r) })
+	return httpserver.Run(ctx, door.Listener, handler, httpserver.Options{
+		Logger: p.opts.Logger, Grace: p.opts.Grace, HTTP2: true, MaxConnections: p.opts.MaxConnections, Refuse: refuse,
+	})
 }
 
 func (p *Plane) listen(ctx context.Context) (net.Listener, error) {
@@ -115,9 +173,11 @@ func (p *Plane) listen(ctx context.Context) (net.Listener, error) {
 
 // closeIdle gives back the connections to instances.
 func (p *Plane) closeIdle() {
-	if t, ok := p.forwarder.transport.(interface{ CloseIdleConnections() }); ok {
-		t.CloseIdleConnections()
+	p.forwarder.closeIdle()
+	for _, f := range p.realms {
+		f.closeIdle()
 	}
+	p.others.closeIdle()
 }
 
 // Apply makes table the one that the next request sees.
@@ -154,8 +214,8 @@ func (p *Plane) Explain(service string) map[string]registry.Local {
 
 // answersItself tells whether a request is for the sidecar: by one of its own
 // host names, and for a path that it serves.
-func (p *Plane) answersItself(r *http.Request) bool {
-	if p.opts.Own == nil || !p.front.ToSelf(r) {
+func (p *Plane) answersItself(front route.Front, r *http.Request) bool {
+	if p.opts.Own == nil || !front.ToSelf(r) {
 		return false
 	}
 	_, pattern := p.opts.Own.Handler(r)
@@ -163,46 +223,66 @@ func (p *Plane) answersItself(r *http.Request) bool {
 }
 
 // ServeHTTP forwards one request to the service it names.
-func (p *Plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	target, refusal := p.front.Target(r)
+func (p *Plane) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handle(p.front, w, r) }
+
+func (p *Plane) handle(front route.Front, w http.ResponseWriter, r *http.Request) {
+	target, refusal := front.Target(r)
 	switch {
-	case refusal != nil && p.answersItself(r):
+	case tooManyLines(r.Header):
+		fail(w, forwarding(http.StatusRequestHeaderFieldsTooLarge, "header-too-large", problem.NotProcessed, fmt.Sprintf("the header must have at most %d lines", maxHeaderLines)))
+	case refusal != nil && p.answersItself(front, r):
 		p.opts.Own.ServeHTTP(w, r)
-		return
 	case refusal != nil:
 		fail(w, refusal)
-		return
+	case target.Host != "":
+		p.others.ServeHTTP(w, r)
+	default:
+		p.forward(w, r, target)
 	}
-	service, err := p.follow(r, target.Service)
+}
+
+func (p *Plane) forward(w http.ResponseWriter, r *http.Request, target route.Target) {
+	forwarder := p.forwarder
+	if foreign := p.realms[target.Realm]; foreign != nil {
+		forwarder = foreign
+	}
+	service, err := p.follow(r, target)
 	if err != nil {
-		p.forwarder.Fail(w, r, service, err)
+		forwarder.Fail(w, r, service, err)
 		return
 	}
-	p.forwarder.Forward(w, r, service, r.URL.EscapedPath())
+	forwarder.Forward(w, r, service, r.URL.EscapedPath())
 }
 
 // follow returns the service that the rules of the named one choose.
-func (p *Plane) follow(r *http.Request, service string) (string, error) {
-	rules, err := p.rules(r.Context(), service)
+func (p *Plane) follow(r *http.Request, target route.Target) (string, error) {
+	rules, err := p.rules(r.Context(), target)
 	if len(rules) > 0 {
-		return route.Follow(rules, service, r, rand.IntN), nil
+		return route.Follow(rules, target.Service, r, rand.IntN), nil
 	}
-	return service, err
+	return target.Service, err
 }
 
 // rules returns those of a service, which need not have instances for that. A
 // service that is not in the table is followed from now on.
-func (p *Plane) rules(ctx context.Context, service string) ([]registry.Rule, error) {
-	if s := p.table.Load().Service(service); s != nil {
-		return s.Meta.Rules, nil
+func (p *Plane) rules(ctx context.Context, target route.Target) ([]registry.Rule, error) {
+	resolver := p.opts.Realms[target.Realm]
+	if resolver == nil {
+		if s := p.table.Load().Service(target.Service); s != nil {
+			return s.Meta.Rules, nil
+		}
+		resolver = p.opts.Resolver
 	}
-	s, err := p.Resolve(ctx, service)
+	if resolver == nil {
+		resolver = p
+	}
+	s, err := resolver.Resolve(ctx, target.Service)
 	if err == nil {
 		return s.Meta.Rules, nil
 	}
-	if followed, ok := p.opts.Resolver.(registry.Watcher); ok {
+	if followed, ok := resolver.(registry.Watcher); ok {
 		table, _ := followed.Table()
-		if s := table.Service(service); s != nil {
+		if s := table.Service(target.Service); s != nil {
 			return s.Meta.Rules, err
 		}
 	}

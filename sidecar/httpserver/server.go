@@ -41,6 +41,16 @@ type Options struct {
 	// Stopping, if set, is called when ctx has ended, before the wait: it
 	// should end answers that would go on for ever.
 	Stopping func()
+	// HTTP2 has callers speak HTTP/2 without TLS, if they do so from the first
+	// byte on (RFC 9113 §3.3).
+	HTTP2 bool
+	// MaxConnections is how many connections there may be at a time; more are
+	// accepted once one ends. 0 means any number.
+	MaxConnections int
+	// Refuse words the answer to a request that cannot be read, as bytes of
+	// HTTP/1.1; its arguments are the status and what net/http would say. Nil
+	// leaves that to net/http.
+	Refuse func(status int, detail string) []byte
 }
 
 func (o Options) withDefaults() Options {
@@ -64,7 +74,7 @@ func Run(ctx context.Context, listener net.Listener, handler http.Handler, opts 
 	opts = opts.withDefaults()
 	base, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
-	live := newInflight()
+	live, listener := newInflight(), newGate(listener, opts)
 	server := newServer(base, live.track(handler), opts)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
@@ -97,6 +107,8 @@ func stop(server *http.Server, live *inflight, cut func(), grace time.Duration) 
 
 func newServer(base context.Context, handler http.Handler, opts Options) *http.Server {
 	return &http.Server{
+		Protocols:         protocols(opts.HTTP2),
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		Handler:           handler,
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -104,4 +116,14 @@ func newServer(base context.Context, handler http.Handler, opts Options) *http.S
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(opts.Logger.Handler(), slog.LevelDebug),
 	}
+}
+
+// maxStreams bounds the requests at a time on one HTTP/2 connection.
+const maxStreams = 250
+
+func protocols(http2 bool) *http.Protocols {
+	var p http.Protocols
+	p.SetHTTP1(true)
+	p.SetUnencryptedHTTP2(http2)
+	return &p
 }

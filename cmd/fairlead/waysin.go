@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"fairlead.dev/connect"
+	"fairlead.dev/registry"
+	"fairlead.dev/sidecar/builtin"
+)
+
+// waysIn are the flags of how programs come to a sidecar, besides its address.
+type waysIn struct {
+	realms, ports []string
+	unix          string
+	others        bool
+	most          int
+}
+
+func (f *waysIn) add(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringSliceVar(&f.realms, "realms", nil, "further realms that may be named by host, as NAME.REALM.service")
+	flags.StringSliceVar(&f.ports, "port", nil, "a service's own port, like identity=4100, beside --addr; may be repeated")
+	flags.StringVar(&f.unix, "unix", "", "path of a socket to listen on too, for its owner and group")
+	flags.BoolVar(&f.others, "proxy-others", false, "as http_proxy, let hosts that are no services pass, and tunnels to them")
+	flags.IntVar(&f.most, "max-connections", 16384, "callers' connections at a time on each listener; more wait")
+}
+
+// check also refuses what only the built-in plane has.
+func (f *waysIn) check(haproxy bool) error {
+	if haproxy && (len(f.realms) > 0 || len(f.ports) > 0 || f.unix != "" || f.others) {
+		return usagef("--plane: haproxy has no --realms, --port, --unix and --proxy-others; builtin does")
+	}
+	for _, realm := range f.realms {
+		if err := registry.ValidateName("--realms", realm); err != nil {
+			return usageError{err}
+		}
+	}
+	for _, port := range f.ports {
+		if _, _, err := portOf(port); err != nil {
+			return err
+		}
+	}
+	if f.most < 1 {
+		return usagef("--max-connections: must be at least 1, got %d", f.most)
+	}
+	return nil
+}
+
+// portOf reads "identity=4100".
+func portOf(text string) (service, port string, err error) {
+	service, port, ok := strings.Cut(text, "=")
+	if !ok {
+		return "", "", usagef("--port: must be SERVICE=PORT, got %q", text)
+	}
+	if err := registry.ValidateName("--port", service); err != nil {
+		return "", "", usageError{err}
+	}
+	_, _, err = splitAddress("port", net.JoinHostPort("", port))
+	return service, port, err
+}
+
+// An entrance is the further ways in, opened.
+type entrance struct {
+	doors    []builtin.Door
+	realms   map[string]registry.Resolver
+	sessions []*connect.Session
+}
+
+func (e *entrance) close() (err error) {
+	for _, d := range e.doors {
+		closeQuietly(d.Listener)
+	}
+	for _, s := range e.sessions {
+		err = errors.Join(err, closeSession(s))
+	}
+	return err
+}
+
+// open opens all ways, or none.
+func (f *waysIn) open(ctx context.Context, set *settings, m *metrics, addr string) (*entrance, error) {
+	e := &entrance{realms: map[string]registry.Resolver{}}
+	err := errors.Join(e.openPorts(f.ports, addr), e.openUnix(f.unix))
+	if err == nil {
+		err = e.follow(ctx, f.realms, set, m)
+	}
+	if err != nil {
+		return nil, errors.Join(err, e.close())
+	}
+	return e, nil
+}
+
+func (e *entrance) openPorts(ports []string, addr string) error {
+	host, _, err := splitAddress("addr", addr)
+	if err != nil {
+		return err
+	}
+	for _, text := range ports {
+		service, port, _ := portOf(text)
+		l, err := listen("port", net.JoinHostPort(host, port))
+		if err != nil {
+			return err
+		}
+		e.doors = append(e.doors, builtin.Door{Listener: l, Service: service})
+	}
+	return nil
+}
+
+func (e *entrance) openUnix(path string) error {
+	if path == "" {
+		return nil
+	}
+	l, err := listenUnix(path)
+	if err != nil {
+		return err
+	}
+	e.doors = append(e.doors, builtin.Door{Listener: l})
+	return nil
+}
+
+// socketMode lets in the sidecar's user and group; until it is set only the
+// user can connect.
+const socketMode = 0o660
+
+// listenUnix takes the place of a socket that nobody listens on any more.
+func listenUnix(path string) (net.Listener, error) {
+	if err := removeDead(path); err != nil {
+		return nil, fmt.Errorf("--unix: %w", err)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("--unix: %w", err)
+	}
+	if err := os.Chmod(path, socketMode); err != nil {
+		closeQuietly(l)
+		return nil, fmt.Errorf("--unix: %w", err)
+	}
+	return l, nil
+}
+
+func removeDead(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().Type() != fs.ModeSocket:
+		return fmt.Errorf("%s is there and is no socket", path)
+	}
+	conn, err := net.Dial("unix", path)
+	if err == nil {
+		closeQuietly(conn)
+		return fmt.Errorf("%s is in use; is another fairlead running?", path)
+	}
+	return os.Remove(path)
+}
+
+// follow opens the tables of further realms, each by a session of its own.
+func (e *entrance) follow(ctx context.Context, realms []string, set *settings, m *metrics) error {
+	for _, realm := range realms {
+		if realm == set.realm || e.realms[realm] != nil {
+			continue
+		}
+		opts := set.lead(connect.Options{Name: "sidecar", Cache: set.cache, MeterProvider: m.provider})
+		opts.Realm = realm
+		session, err := connect.Open(ctx, opts)
+		if err != nil {
+			return err
+		}
+		e.sessions = append(e.sessions, session)
+		e.realms[realm] = session.Table()
+	}
+	return nil
+}

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestASocketTakesADeadOnesPlace(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sidecar.sock")
+	dead, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead.(*net.UnixListener).SetUnlinkOnClose(false)
+	closeQuietly(dead)
+	l, err := listenUnix(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeQuietly(l)
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != socketMode {
+		t.Errorf("the socket's mode is %v, %v", info.Mode(), err)
+	}
+	if _, err := listenUnix(path); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("a socket that lives was taken over: %v", err)
+	}
+}

@@ -1,0 +1,189 @@
+package builtin
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"fairlead.dev/registry"
+)
+
+func listenOn(t *testing.T, network, address string) net.Listener {
+	t.Helper()
+	l, err := net.Listen(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestAServicesOwnPort(t *testing.T) {
+	own := listenOn(t, "tcp", "127.0.0.1:0")
+	g := start(t, func(o *Options) { o.Doors = []Door{{Listener: own, Service: "identity"}} })
+	g.serve(map[string][]http.HandlerFunc{"identity": {says("identity")}, "orders": {says("orders")}})
+	g.addr = own.Addr().String()
+	for _, header := range []string{"X-A: b", "Fairlead-Service: orders", "Host: orders.service"} {
+		if res, body := g.get("/x", header); body != "identity /x" {
+			t.Errorf("%s got %d %s", header, res.StatusCode, body)
+		}
+	}
+}
+
+func TestASocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	g := start(t, func(o *Options) { o.Doors = []Door{{Listener: listenOn(t, "unix", path)}} })
+	seen := make(chan string, 1)
+	g.serve(map[string][]http.HandlerFunc{"identity": {func(_ http.ResponseWriter, r *http.Request) {
+		seen <- strings.Join(r.Header["X-Forwarded-For"], "|")
+	}}})
+	g.client.Transport.(*http.Transport).DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}
+	g.get("/", "Host: localhost", "Fairlead-Service: identity", "X-Forwarded-For: 6.6.6.6")
+	if from := <-seen; from != "" {
+		t.Errorf("a caller without an address is said to come from %s", from)
+	}
+}
+
+func TestAnotherRealm(t *testing.T) {
+	backend := httptest.NewServer(says("theirs"))
+	defer backend.Close()
+	theirs := registry.NewTable("test", "e").WithInstance(instanceOf("identity", "i0", backend.URL, 1)).
+		WithMeta("identity", registry.Meta{Rules: []registry.Rule{{PathPrefix: "/gone", Split: []registry.Share{{Service: "gone", Weight: 1}}}}}, 2)
+	g := start(t, func(o *Options) {
+		o.Realms = map[string]registry.Resolver{"test": resolver{theirs.Service("identity")}}
+	})
+	g.serve(map[string][]http.HandlerFunc{"identity": {says("ours")}})
+	for host, want := range map[string]string{
+		"identity.service": "ours /x", "identity.local.service": "ours /x", "identity.test.service": "theirs /x", "identity.test.service.internal": "theirs /x",
+	} {
+		if res, body := g.get("/x", "Host: "+host); body != want {
+			t.Errorf("%s got %d %s", host, res.StatusCode, body)
+		}
+	}
+	if res, _ := g.get("/gone", "Host: identity.test.service"); res.Header.Get(ErrorHeader) != "no-such-service" {
+		t.Errorf("rules of another realm led to %d", res.StatusCode)
+	}
+	if res, _ := g.get("/x", "Host: identity.production.service"); res.StatusCode != 421 || res.Header.Get(ErrorHeader) != "realm-refused" {
+		t.Errorf("a realm that is not allowed got %d", res.StatusCode)
+	}
+}
+
+func TestOthersPassWhereAllowed(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "elsewhere ", r.URL.Path, " ", r.Header.Get("Via"), r.Header.Get("X-Forwarded-For"))
+	}))
+	defer elsewhere.Close()
+	g := start(t, func(o *Options) { o.ProxyOthers = true })
+	g.serve(map[string][]http.HandlerFunc{"identity": {says("identity")}})
+	proxy, _ := url.Parse("http://" + g.addr)
+	g.client.Transport.(*http.Transport).Proxy = http.ProxyURL(proxy)
+	for target, want := range map[string]string{elsewhere.URL + "/x": "elsewhere /x 1.1 fairlead", "http://identity.service/x": "identity /x"} {
+		res, err := g.client.Get(target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(res.Body)
+		res.Body.Close()
+		if string(body) != want {
+			t.Errorf("%s got %d %s", target, res.StatusCode, body)
+		}
+	}
+	conn := dial(t, g.addr)
+	there := strings.TrimPrefix(elsewhere.URL, "http://")
+	fmt.Fprintf(conn, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n", there, there)
+	lines := bufio.NewReader(conn)
+	if res, err := http.ReadResponse(lines, &http.Request{Method: "CONNECT"}); err != nil || res.StatusCode != 200 {
+		t.Fatalf("the tunnel: %+v, %v", res, err)
+	}
+	fmt.Fprintf(conn, "GET /y HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", there)
+	if rest, _ := io.ReadAll(lines); !strings.Contains(string(rest), "elsewhere /y") {
+		t.Errorf("through the tunnel came %q", rest)
+	}
+}
+
+func dial(t *testing.T, addr string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func TestHTTP2WithPriorKnowledge(t *testing.T) {
+	g := start(t, nil)
+	g.serve(map[string][]http.HandlerFunc{"identity": {says("identity")}})
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	g.client.Transport.(*http.Transport).Protocols = &protocols
+	res, body := g.get("/x", "Fairlead-Service: identity")
+	if res.ProtoMajor != 2 || body != "identity /x" {
+		t.Errorf("got %s %d %s", res.Proto, res.StatusCode, body)
+	}
+	if res, _ := g.get("/x"); res.StatusCode != 400 || res.Header.Get(ErrorHeader) != "service-not-named" {
+		t.Errorf("got %d", res.StatusCode)
+	}
+}
+
+func TestConnectionsAreBounded(t *testing.T) {
+	g := start(t, func(o *Options) { o.MaxConnections = 1 })
+	g.serve(map[string][]http.HandlerFunc{"identity": {says("identity")}})
+	first, second := dial(t, g.addr), dial(t, g.addr)
+	const ask = "GET /x HTTP/1.1\r\nHost: identity.service\r\n\r\n"
+	_, _ = io.WriteString(first, ask)
+	if res, err := http.ReadResponse(bufio.NewReader(first), nil); err != nil || res.StatusCode != 200 {
+		t.Fatalf("the first got %+v, %v", res, err)
+	}
+	_, _ = io.WriteString(second, ask)
+	answered := make(chan error, 1)
+	go func() {
+		_, err := http.ReadResponse(bufio.NewReader(second), nil)
+		answered <- err
+	}()
+	select {
+	case err := <-answered:
+		t.Errorf("the second did not wait: %v", err)
+	default:
+	}
+	first.Close()
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRequestsThatCannotBeReadGetProblems(t *testing.T) {
+	g := start(t, nil)
+	lines := strings.Repeat("X-A: b\r\n", maxHeaderLines)
+	for what, c := range map[string]struct {
+		request string
+		status  int
+		code    string
+	}{
+		"no host":   {"GET / HTTP/1.1\r\n\r\n", 400, "invalid-request"},
+		"bad field": {"GET / HTTP/1.1\r\nHost: a\r\nA b: c\r\n\r\n", 400, "invalid-request"},
+		"too large": {"GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 70<<10) + "\r\n\r\n", 431, "header-too-large"},
+		"too many":  {"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + lines + "\r\n", 431, "header-too-large"},
+	} {
+		conn := dial(t, g.addr)
+		_, _ = io.WriteString(conn, c.request)
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+			continue
+		}
+		body, err := io.ReadAll(res.Body)
+		if err != nil || res.StatusCode != c.status || res.Header.Get(ErrorHeader) != c.code || !strings.Contains(string(body), `"processed":"no"`) {
+			t.Errorf("%s: got %d %v %s, %v", what, res.StatusCode, res.Header, body, err)
+		}
+	}
+}
