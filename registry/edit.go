@@ -60,7 +60,8 @@ func (e *Edit) condition(c *Change) bool {
 		return false
 	}
 	in := e.list.blocks[block][at].In(c.Condition, c.Revision)
-	e.put(&in)
+	e.at(c.Revision)
+	e.service.hash += e.list.replace(block, at, &in)
 	return true
 }
 

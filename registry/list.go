@@ -85,16 +85,21 @@ type listEdit struct {
 // put replaces or adds an instance, and returns by how much that changes the
 // sum of all hashes.
 func (e *listEdit) put(in *Instance) uint64 {
-	now := listed{in, in.sum()}
 	block, at, found := e.find(in.ID)
 	if found {
-		e.own(block)
-		before := e.blocks[block][at].sum
-		e.blocks[block][at] = now
-		return now.sum - before
+		return e.replace(block, at, in)
 	}
+	now := listed{in, in.sum()}
 	e.insert(block, at, now)
 	return now.sum
+}
+
+// replace is put for who has found the instance's place already.
+func (e *listEdit) replace(in, at int, one *Instance) uint64 {
+	e.own(in)
+	before, now := e.blocks[in][at].sum, listed{one, one.sum()}
+	e.blocks[in][at] = now
+	return now.sum - before
 }
 
 func (e *listEdit) insert(in, at int, one listed) {

@@ -11,15 +11,8 @@ import (
 	"fairlead.dev/registry/protocol"
 )
 
-// The first change of a service goes out at once. Those that follow within
-// the gap travel together; while they keep coming the gap grows, so a burst
-// costs the bus few messages and a single change waits for nobody.
-const (
-	gapLeast = 5 * time.Millisecond
-	gapMost  = 50 * time.Millisecond
-	// changesAtMost keeps a message well below the payload limit.
-	changesAtMost = 400
-)
+// changesAtMost keeps a message well below the payload limit.
+const changesAtMost = 400
 
 // fanout publishes changes and digests. The owner of the state calls it.
 type fanout struct {
@@ -32,11 +25,10 @@ type fanout struct {
 	open  map[registry.Interest]*batch
 }
 
-// A batch holds the changes of one service that wait for the gap to pass.
+// A batch holds the changes of one service that wait for their turn.
 type batch struct {
+	pace    pace
 	changes registry.Changes
-	gap     time.Duration
-	until   time.Time
 }
 
 func newFanout(nc *nats.Conn, log *slog.Logger) *fanout {
@@ -61,32 +53,44 @@ func changeOf(t transition) registry.Change {
 	return c
 }
 
-// add publishes a change, or holds it until the service's gap has passed.
+// add publishes a change, or holds it until it is the service's turn.
 func (f *fanout) add(epoch string, t transition, now time.Time) {
-	to := registry.Interest{Realm: t.key.Realm, Service: t.key.Service}
-	b := f.open[to]
-	if b == nil {
-		b = &batch{gap: gapLeast, until: now.Add(gapLeast)}
-		f.open[to] = b
-		f.publish(registry.Changes{Epoch: epoch, Realm: to.Realm, Service: to.Service, Changes: []registry.Change{changeOf(t)}})
-		f.wake(b.until, now)
-		return
-	}
+	b := f.batch(registry.Interest{Realm: t.key.Realm, Service: t.key.Service})
 	if b.changes.Epoch != epoch {
-		b.send(f)
-		b.changes = registry.Changes{Epoch: epoch, Realm: to.Realm, Service: to.Service}
+		f.sendBatch(b, now)
+		b.changes.Epoch = epoch
 	}
 	b.changes.Changes = append(b.changes.Changes, changeOf(t))
-	if len(b.changes.Changes) >= changesAtMost {
-		b.send(f)
+	if !now.Before(b.pace.next) || len(b.changes.Changes) >= changesAtMost {
+		f.sendBatch(b, now)
 	}
+	f.wake(b.due(), now)
 }
 
-func (b *batch) send(f *fanout) {
-	if len(b.changes.Changes) > 0 {
-		f.publish(b.changes)
-		b.changes.Changes = nil
+func (f *fanout) batch(of registry.Interest) *batch {
+	b := f.open[of]
+	if b == nil {
+		b = &batch{changes: registry.Changes{Realm: of.Realm, Service: of.Service}}
+		f.open[of] = b
 	}
+	return b
+}
+
+func (f *fanout) sendBatch(b *batch, now time.Time) {
+	if len(b.changes.Changes) == 0 {
+		return
+	}
+	f.publish(b.changes)
+	b.pace.spend(now, len(b.changes.Changes))
+	b.changes.Changes = nil
+}
+
+// due is when a batch is to be looked at: to be sent, or to be forgotten.
+func (b *batch) due() time.Time {
+	if len(b.changes.Changes) > 0 {
+		return b.pace.next
+	}
+	return b.pace.rest
 }
 
 // forget drops what waits: it is somebody else's to publish.
@@ -100,22 +104,20 @@ func (f *fanout) wake(at, now time.Time) {
 	}
 }
 
-// flush publishes what waited long enough, and forgets the services that went
-// quiet.
+// flush publishes what waited long enough, and forgets the services that have
+// rested.
 func (f *fanout) flush(now time.Time) {
 	f.due = time.Time{}
-	for to, b := range f.open {
+	for of, b := range f.open {
 		switch {
-		case now.Before(b.until):
+		case now.Before(b.due()):
 		case len(b.changes.Changes) == 0:
-			delete(f.open, to)
+			delete(f.open, of)
 			continue
 		default:
-			b.send(f)
-			b.gap = min(b.gap*2, gapMost)
-			b.until = now.Add(b.gap)
+			f.sendBatch(b, now)
 		}
-		f.wake(b.until, now)
+		f.wake(b.due(), now)
 	}
 }
 
