@@ -126,6 +126,7 @@ func (a *attempt) learn(o outcome, err error) {
 		t.telemetry.count(a.ctx, c.service, n, resends)
 	}
 	t.telemetry.measure(a, now-a.began, err)
+	c.balancer.admission.answered(now, o)
 	switch {
 	case o.final && c.ctx.Err() != nil:
 		a.gaveUp(now)

@@ -20,12 +20,16 @@ type balancer struct {
 	budget  *budget
 	digest  digest
 
+	admission admission
+
 	current atomic.Pointer[view]
 	mu      sync.Mutex
 }
 
 func newBalancer(service string, o Options) *balancer {
-	return &balancer{service: service, options: o, log: o.Logger, budget: newBudget(o.Budget)}
+	b := &balancer{service: service, options: o, log: o.Logger, budget: newBudget(o.Budget)}
+	b.admission.start(o)
+	return b
 }
 
 // view returns the prepared form of what the resolver yielded. Requests that

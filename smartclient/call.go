@@ -25,6 +25,8 @@ type call struct {
 	view     *view
 	bodies   replay
 	routes   Routes
+	ownKey   string // an Idempotency-Key that the caller did not set
+	admitted bool   // and not gone yet
 
 	tried []life
 	past  []Attempt
@@ -54,16 +56,14 @@ func newCall(t *Transport, req *http.Request, service string) (*call, error) {
 	said := timeoutSaid(t.options.Timeout, asked, hasAsked)
 	c.byPolicy = said == 0
 	c.bound(said)
-	if c.bodies, err = newReplay(req, c.repeatable()); err != nil {
-		c.release()
-	}
-	return c, err
+	c.bodies = replay{body: req.Body}
+	return c, nil
 }
 
 // repeatable tells whether the request may be repeated though it was sent. A
 // proxy repeats PUT and DELETE no more than POST.
 func (c *call) repeatable() bool {
-	return c.t.options.Retry == RetryIdempotent && c.t.sidecar == nil && c.traits&idempotent != 0
+	return c.t.options.Retry == RetryIdempotent && c.t.sidecar == nil && c.traits&(idempotent|keyed) != 0
 }
 
 // run attempts until there is an answer to keep or a reason to stop.
@@ -107,15 +107,14 @@ func (c *call) choose(n int) (*endpoint, error) {
 		return nil, err
 	}
 	if n == 1 {
-		if c.byPolicy {
-			c.bound(c.view.terms.timeout)
+		if err := c.begin(); err != nil {
+			return nil, err
 		}
-		c.balancer.budget.request(c.began)
-	}
-	if err := c.ctx.Err(); err != nil {
-		return nil, context.Cause(c.ctx)
 	}
 	now := c.t.now()
+	if err := c.inTime(now); err != nil {
+		return nil, err
+	}
 	if instance := c.route(); instance != "" {
 		return c.view.routed(instance)
 	}
@@ -123,6 +122,24 @@ func (c *call) choose(n int) (*endpoint, error) {
 		return e, nil
 	}
 	return nil, errNoOther
+}
+
+// begin does what has to wait for the service's policy, and asks to be let in.
+func (c *call) begin() (err error) {
+	if c.byPolicy {
+		c.bound(c.view.terms.timeout)
+	}
+	c.key()
+	if c.bodies, err = newReplay(c.req, c.repeatable()); err != nil {
+		return err
+	}
+	c.balancer.admission.wanted(c.began)
+	if err = c.balancer.admission.admit(c.began); err != nil {
+		return err
+	}
+	c.admitted = true
+	c.balancer.budget.request(c.began)
+	return nil
 }
 
 // route returns the instance that the caller wants; a sidecar does the choosing
@@ -167,7 +184,7 @@ func (c *call) next(a *attempt, o outcome, failure error) (time.Duration, error)
 	if a.number > 1 || o.sent || !other {
 		wait = pause(a.number, o.after)
 	}
-	if !fits(c.ctx, wait, o.after) {
+	if !fits(c.ctx, wait+c.balancer.digest.latest(c.t.now()).least, o.after) {
 		return noMore, nil
 	}
 	if !c.balancer.budget.spend(c.t.now()) {

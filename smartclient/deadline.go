@@ -31,8 +31,25 @@ func (c *call) bound(timeout time.Duration) {
 	}
 }
 
-// release frees what bound took.
+// inTime refuses an attempt that cannot end before the call does: the time is
+// over, or less than the service's quickest answer took of late.
+func (c *call) inTime(now time.Duration) error {
+	if c.ctx.Err() != nil {
+		return context.Cause(c.ctx)
+	}
+	deadline, ok := c.ctx.Deadline()
+	if ok && time.Until(deadline) < c.balancer.digest.latest(now).least {
+		return ErrNoTime
+	}
+	return nil
+}
+
+// release frees what the call took, once, when it is over.
 func (c *call) release() {
+	if c.admitted {
+		c.admitted = false
+		c.balancer.admission.leave()
+	}
 	if c.cancel != nil {
 		c.cancel()
 	}

@@ -38,11 +38,14 @@
 //     if the connection broke, the attempt timed out, or the answer was 502,
 //     503 or 504, and on 429 when Retry-After says when.
 //
+// A POST or PATCH with an Idempotency-Key counts as idempotent where the
+// service's policy declares that it heeds them (see Options.IdempotencyKeys).
+//
 // There are at most three attempts, with jittered pauses inside the context's
 // deadline, and a budget for each service keeps retries from multiplying a
 // service's trouble. A body is repeated only if it can be: by GetBody, because
 // nothing of it was read yet, or because it is idempotent, of known length and
-// at most 64 KiB, so that it was buffered. Once a response's headers have been
+// at most 64 KiB, so that it was buffered before it was sent. Once a response's headers have been
 // handed to the caller nothing is repeated any more.
 //
 // A proxy in front of other people's clients uses [RetryUnsent] instead: only
@@ -65,7 +68,8 @@
 // the policy's timeout, the answer's body included. Each attempt tells its
 // instance in that header how many milliseconds are left; a smart service's
 // request contexts end then, so what it calls in them is told still less. A
-// request whose time is over is not sent.
+// request whose time is over, or less than the quickest of a hundred answers of
+// late took, is not sent.
 //
 // # Policy
 //
@@ -105,5 +109,6 @@
 // realm, every attempt's instance and cause, and tells whether the request may
 // have been processed. [errors.Is] finds [registry.ErrNoSuchService],
 // [registry.ErrNoneEnabled], [registry.ErrNeverSeen], [ErrBudgetSpent],
+// [ErrNoTime], [ErrThrottled], [ErrTooManyInFlight],
 // [ErrAttemptTimeout] and the context's errors.
 package smartclient

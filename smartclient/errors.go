@@ -1,6 +1,7 @@
 package smartclient
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,6 +14,16 @@ var (
 	// ErrBudgetSpent says that a retry would have been allowed, but the
 	// service's retry budget was spent.
 	ErrBudgetSpent = errors.New("retry budget is spent")
+	// ErrThrottled says that the service refuses so much that the client did
+	// not send the request; see Options.Throttle.
+	ErrThrottled = errors.New("throttled: the service refuses too much, so nothing was sent")
+	// ErrTooManyInFlight says that Options.MaxInFlight requests to the service
+	// are on their way, and that this one was not sent.
+	ErrTooManyInFlight = errors.New("too many requests in flight to the service, so nothing was sent")
+	// ErrNoTime says that less time is left than the quickest answer of the
+	// service took of late, so no (further) attempt was sent. It is also a
+	// context.DeadlineExceeded.
+	ErrNoTime = fmt.Errorf("too little time is left for an answer: %w", context.DeadlineExceeded)
 	// ErrAttemptTimeout says that an attempt had no response headers within
 	// Options.AttemptTimeout.
 	ErrAttemptTimeout error = attemptTimeout{}

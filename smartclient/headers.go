@@ -20,7 +20,7 @@ func (a *attempt) headers(out *http.Request) {
 	number := attemptNumber(c.before, a.number)
 	deadline, timed := c.ctx.Deadline()
 	loud := c.t.ours && !c.repeatable() && needsSilencing(out.Header)
-	told := timed || len(c.routes) > 0 || c.t.sidecar != nil
+	told := timed || c.ownKey != "" || len(c.routes) > 0 || c.t.sidecar != nil
 	if carrier == nil && number == 1 && !told && !loud && out.Header != nil {
 		return
 	}
@@ -32,6 +32,9 @@ func (a *attempt) headers(out *http.Request) {
 	}
 	if timed {
 		out.Header.Set(HeaderTimeout, timeoutText(time.Until(deadline)))
+	}
+	if c.ownKey != "" {
+		out.Header[keyHeader] = []string{c.ownKey}
 	}
 	if len(c.routes) > 0 {
 		out.Header[RouteHeader] = []string{c.routes.String()}

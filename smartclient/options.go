@@ -79,6 +79,19 @@ type Options struct {
 	// Budget bounds the retries of all requests to one service together.
 	Budget Budget
 
+	// Throttle has requests fail with [ErrThrottled] before they are sent, with
+	// a probability that grows as soon as more than so many times what the
+	// service accepted in the last ten seconds was asked of it: the K of
+	// Google SRE's client-side throttling, who take 2. A 429 or 503, and no
+	// answer, are not accepted. 0 means off: it helps services that spend as
+	// much on refusing as on serving, but after an outage it is most of a
+	// minute until everything is sent again.
+	Throttle float64
+	// MaxInFlight bounds the requests to one service that are on their way or
+	// whose answers are being read; more fail with [ErrTooManyInFlight] before
+	// they are sent. 0 means no bound.
+	MaxInFlight int
+
 	// Background bounds how many requests of [Client.Go] are on their way at a
 	// time. 0 means 256.
 	Background int

@@ -50,7 +50,7 @@ func newBuffered(req *http.Request) (replay, error) {
 	_, err := io.ReadFull(req.Body, data)
 	closeBody(req)
 	if err != nil {
-		return replay{}, fmt.Errorf("read request body of %d bytes: %w", req.ContentLength, err)
+		return replay{given: 1}, fmt.Errorf("read request body of %d bytes: %w", req.ContentLength, err)
 	}
 	again := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
 	first, _ := again()

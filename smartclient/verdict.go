@@ -16,6 +16,9 @@ const (
 	plain
 	// repetition: the request is itself a retry, or made while one is served.
 	repetition
+	// keyed: the method is not idempotent, but the service heeds the request's
+	// Idempotency-Key.
+	keyed
 )
 
 func traitsOf(req *http.Request) trait {
@@ -71,7 +74,7 @@ func judge(mode RetryMode, t trait, o outcome) verdict {
 		return stop
 	case mode == RetryUnsent:
 		return judgeAsProxy(t, o)
-	case t&idempotent == 0:
+	case t&(idempotent|keyed) == 0:
 		return stop
 	case o.status == 0:
 		return unanswered(o)
