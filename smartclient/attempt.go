@@ -25,12 +25,15 @@ type attempt struct {
 	url    url.URL
 	wire   wire
 	hooks  httptrace.ClientTrace
+	parent context.Context         // of a race; nil: the call's
+	stop   context.CancelCauseFunc // of parent
 	ctx    context.Context
 	cancel context.CancelCauseFunc // nil without an attempt timeout
 	timer  *time.Timer
 	span   trace.Span
 	body   answerBody
 	over   atomic.Bool
+	final  bool // its answer is the caller's, and the call ends with it
 }
 
 // send sends the call and waits for the answer's headers.
@@ -48,6 +51,14 @@ func (a *attempt) send(body io.ReadCloser) (*http.Response, error) {
 	}
 	a.status = resp.StatusCode
 	return resp, nil
+}
+
+// base is the context that an attempt's own derives from.
+func (a *attempt) base() context.Context {
+	if a.parent != nil {
+		return a.parent
+	}
+	return a.call.ctx
 }
 
 // request makes the request that goes out: the same but for the address, the
@@ -104,8 +115,14 @@ func (a *attempt) outcome(resp *http.Response, err error) outcome {
 		after: -1,
 		sent:  a.sent(err),
 		stale: a.wire.kept && !isTimeout(err),
-		final: c.ctx.Err() != nil || c.bodies.broken() || c.t.ours && !a.wire.reached(err),
+		final: c.ctx.Err() != nil || c.bodies.broken() || a.unreached(err),
 	}
+}
+
+// unreached tells that the request failed before it was the instance's turn to
+// fail. A dial that hangs ends with the attempt's timeout, which is its fault.
+func (a *attempt) unreached(err error) bool {
+	return a.call.t.ours && !a.wire.reached(err) && !errors.Is(err, ErrAttemptTimeout)
 }
 
 // sent tells whether bytes of the request may have left and counted. A foreign
@@ -121,12 +138,11 @@ func (a *attempt) sent(err error) bool {
 func (a *attempt) learn(o outcome, err error) {
 	c, t := a.call, a.call.t
 	now := t.now()
-	if n := a.wire.resends(); n > 0 {
-		c.balancer.budget.charge(now, n)
-		t.telemetry.count(a.ctx, c.service, n, resends)
-	}
+	a.resent(now)
 	t.telemetry.measure(a, now-a.began, err)
-	c.balancer.admission.answered(now, o)
+	if !errors.Is(c.ctx.Err(), context.DeadlineExceeded) {
+		c.balancer.admission.answered(now, o)
+	}
 	switch {
 	case o.final && c.ctx.Err() != nil:
 		a.gaveUp(now)
@@ -137,6 +153,14 @@ func (a *attempt) learn(o outcome, err error) {
 		a.clock(now)
 	default:
 		c.balancer.answered(a.at)
+	}
+}
+
+// resent charges what net/http repeated by itself.
+func (a *attempt) resent(now time.Duration) {
+	if n := a.wire.resends(); n > 0 {
+		a.call.balancer.budget.charge(now, n)
+		a.call.t.telemetry.count(a.ctx, a.call.service, n, resends)
 	}
 }
 
@@ -192,11 +216,16 @@ func (a *attempt) ended(err error) {
 	if a.cancel != nil {
 		a.cancel(nil)
 	}
+	if a.stop != nil {
+		a.stop(nil)
+	}
 	if a.status != 0 && err != nil && a.call.ctx.Err() == nil {
 		a.blame(a.call.t.now())
 	}
 	a.call.t.telemetry.finish(a.span, a.status, err)
-	a.call.answerEnded()
+	if a.final {
+		a.call.release()
+	}
 }
 
 // normalEnd tells whether reading a body ended as it should: at its end, or

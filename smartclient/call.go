@@ -14,7 +14,6 @@ type call struct {
 	req      *http.Request
 	ctx      context.Context    // the request's, or one of it that ends earlier
 	cancel   context.CancelFunc // of ctx, nil if that is the request's
-	final    bool               // the last attempt's answer is the caller's
 	byPolicy bool               // nobody but the policy says how long it may take
 	began    time.Duration
 	service  string
@@ -28,6 +27,7 @@ type call struct {
 	ownKey   string // an Idempotency-Key that the caller did not set
 	admitted bool   // and not gone yet
 
+	made  int // attempts
 	tried []life
 	past  []Attempt
 	held  *http.Response // an answer, given up once there is a better chance
@@ -78,11 +78,12 @@ func (c *call) run() (*http.Response, error) {
 			return c.end(fmt.Errorf("repeat request body: %w", err))
 		}
 		c.letGo()
-		a := c.attempt(e, n)
-		resp, err := a.send(body)
-		o := a.outcome(resp, err)
+		r := c.send(c.attempt(e, n), body)
+		a, err := r.attempt, r.err
+		n, c.last = c.made, a // a hedge is an attempt too
+		o := a.outcome(r.resp, err)
 		a.learn(o, err)
-		c.held = a.watch(resp)
+		c.held = a.watch(r.resp)
 		wait, err := c.next(a, o, err)
 		if err != nil || wait < 0 {
 			return c.end(err)
@@ -157,7 +158,7 @@ func (c *call) attempt(e *endpoint, n int) *attempt {
 		a = new(attempt)
 	}
 	a.call, a.at, a.number, a.began = c, e, n, c.t.now()
-	c.last = a
+	c.last, c.made = a, n
 	if c.progress != nil {
 		c.progress.Instance, a.hooks.Got1xxResponse = e.instance.ID, c.progress.Interim
 	}
@@ -177,12 +178,12 @@ func (c *call) next(a *attempt, o outcome, failure error) (time.Duration, error)
 	c.past = append(c.past, a.record(o, failure))
 	c.tried = append(c.tried, a.at.life())
 	other := c.route() == "" && c.view.hasOther(c.tried)
-	if !c.mayFollow(a, v, other) {
+	if !c.mayFollow(v, other) {
 		return noMore, nil
 	}
 	wait := time.Duration(0)
-	if a.number > 1 || o.sent || !other {
-		wait = pause(a.number, o.after)
+	if c.made > 1 || o.sent || !other {
+		wait = pause(c.made, o.after)
 	}
 	if !fits(c.ctx, wait+c.balancer.digest.latest(c.t.now()).least, o.after) {
 		return noMore, nil
@@ -199,8 +200,8 @@ func (c *call) next(a *attempt, o outcome, failure error) (time.Duration, error)
 
 // mayFollow tells whether the verdict, the number of attempts, the instances
 // and the body allow one more.
-func (c *call) mayFollow(a *attempt, v verdict, other bool) bool {
-	return v != stop && (other || v == again) && a.number < c.view.terms.attempts && c.bodies.possible()
+func (c *call) mayFollow(v verdict, other bool) bool {
+	return v != stop && (other || v == again) && c.made < c.view.terms.attempts && c.bodies.possible()
 }
 
 // letGo gives a held answer up.
@@ -220,7 +221,7 @@ func (c *call) end(reason error) (*http.Response, error) {
 		c.release()
 		return nil, e
 	}
-	c.final = true
+	c.last.final = true
 	if c.last.over.Load() {
 		c.release()
 	}

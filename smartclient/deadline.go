@@ -54,10 +54,3 @@ func (c *call) release() {
 		c.cancel()
 	}
 }
-
-// answerEnded ends the call with the answer that the caller got.
-func (c *call) answerEnded() {
-	if c.final {
-		c.release()
-	}
-}

@@ -48,6 +48,12 @@
 // at most 64 KiB, so that it was buffered before it was sent. Once a response's headers have been
 // handed to the caller nothing is repeated any more.
 //
+// With [Options].Hedge, or where the service's policy asks for it, a request of
+// an idempotent method that has no answer after about the 95th percentile of the
+// service's latency goes to another instance too. The first answer that needs
+// no repetition counts and the other attempt is cancelled. Hedges are charged to
+// the budget.
+//
 // A proxy in front of other people's clients uses [RetryUnsent] instead: only
 // what was never sent is repeated, and GET, HEAD and OPTIONS without a body
 // that got no answer.

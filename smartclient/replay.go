@@ -72,6 +72,11 @@ func (r *replay) next() (io.ReadCloser, error) {
 // possible tells whether one more attempt can have the body.
 func (r *replay) possible() bool { return r.single == nil || !r.single.read.Load() }
 
+// copied tells whether two attempts can have the body at a time.
+func (r *replay) copied() bool {
+	return r.single == nil && (r.again != nil || r.body == nil || r.body == http.NoBody)
+}
+
 // broken tells whether reading the caller's body failed.
 func (r *replay) broken() bool { return r.single != nil && r.single.broken.Load() }
 

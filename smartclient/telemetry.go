@@ -45,6 +45,7 @@ type instruments struct {
 	refused  metric.Int64Counter
 	resends  metric.Int64Counter
 	ejected  metric.Int64Counter
+	hedges   metric.Int64Counter
 	options  lookup[measurement, metric.MeasurementOption]
 }
 
@@ -84,7 +85,7 @@ func newInstruments(o Options) *instruments {
 	}
 	m := p.Meter(instrumentation, metric.WithSchemaURL(semconv.SchemaURL))
 	made := &instruments{}
-	var errs [5]error
+	var errs [6]error
 	made.duration, errs[0] = m.Float64Histogram("http.client.request.duration", metric.WithUnit("s"),
 		metric.WithDescription("Duration of HTTP client requests, one point an attempt, to the response headers."),
 		metric.WithExplicitBucketBoundaries(buckets...))
@@ -92,6 +93,7 @@ func newInstruments(o Options) *instruments {
 	made.refused, errs[2] = counter(m, "fairlead.client.retries.refused", "Retries that the budget did not allow.")
 	made.resends, errs[3] = counter(m, "fairlead.client.resends", "Requests that net/http itself sent again on another connection.")
 	made.ejected, errs[4] = counter(m, "fairlead.client.ejections", "Instances that this client put aside for a while.")
+	made.hedges, errs[5] = counter(m, "fairlead.client.hedges", "Second attempts made while the first was still waited for.")
 	for _, err := range errs {
 		if err != nil { // the instrument is a no-op then
 			o.Logger.Warn("instrument not created", "err", err)
@@ -109,10 +111,10 @@ func counter(m metric.Meter, name, about string) (metric.Int64Counter, error) {
 func (t *telemetry) start(a *attempt) (context.Context, trace.Span) {
 	req := a.call.req
 	if t.tracer == nil {
-		return a.call.ctx, nil
+		return a.base(), nil
 	}
 	method := methodName(req.Method)
-	ctx, span := t.tracer.Start(a.call.ctx, method, clientKind, methodOptions[method], t.placeOf(a.at))
+	ctx, span := t.tracer.Start(a.base(), method, clientKind, methodOptions[method], t.placeOf(a.at))
 	if !span.IsRecording() {
 		return ctx, span
 	}
@@ -206,6 +208,7 @@ func (t *telemetry) count(ctx context.Context, service string, n int, which func
 func retries(i *instruments) metric.Int64Counter   { return i.retries }
 func refused(i *instruments) metric.Int64Counter   { return i.refused }
 func resends(i *instruments) metric.Int64Counter   { return i.resends }
+func hedges(i *instruments) metric.Int64Counter    { return i.hedges }
 func ejections(i *instruments) metric.Int64Counter { return i.ejected }
 
 // carrier returns what passes the context's trace on, nil if there is nothing
