@@ -13,9 +13,10 @@ PACKAGES ?= ./...
 # Arguments of a benchmark: ROWS, SYSTEMS, ROUNDS, QUICK=1, PAGE=1.
 BENCHFLAGS = $(if $(ROWS),--rows $(ROWS)) $(if $(SYSTEMS),--systems $(SYSTEMS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 	$(if $(QUICK),--quick) $(if $(PAGE),--page docs/benchmarks.md)
+CLIENTFLAGS = $(subst --page ,--page ../,$(BENCHFLAGS))
 # What of bench/ is checked along with the rest: all but what needs etcd's
 # server, which takes a minute to compile.
-BENCHLIGHT = $$(go list ./internal/... | grep -v /systems/etcd)
+BENCHLIGHT = $$(go list ./internal/... ./cmd/bench-client | grep -v /systems/etcd)
 
 once := $(if $(filter-out 0 no false,$(ONCE)),--once)
 
@@ -62,6 +63,11 @@ rules: need-build ## Check the import rules alone
 bench-registry: need-bench build ## Measure the registry beside etcd, NATS KV and ZooKeeper (ROWS=, SYSTEMS=, ROUNDS=, QUICK=1)
 	cd bench && CGO_ENABLED=0 go build -trimpath -o ../bin/bench-registry ./cmd/bench-registry
 	bin/bench-registry --fairlead bin/fairlead --results bin/bench-registry.json $(BENCHFLAGS) $(ARGS)
+
+.PHONY: bench-client
+bench-client: need-build ## Measure the smart client beside other HTTP clients (ROWS=, SYSTEMS=, ROUNDS=, QUICK=1)
+	cd bench && CGO_ENABLED=0 go build -trimpath -o ../bin/bench-client ./cmd/bench-client
+	cd bench && ../bin/bench-client --results ../bin/bench-client.json $(CLIENTFLAGS) $(ARGS)
 
 .PHONY: bench-lint
 bench-lint: need-build ## Check bench/ whole, etcd included

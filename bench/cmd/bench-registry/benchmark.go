@@ -7,10 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"fairlead.dev/bench/internal/lab"
@@ -65,7 +61,7 @@ func measureIn(ctx context.Context, o options, dir string) (report.Results, erro
 		return report.Results{}, err
 	}
 	l := &lab.Lab{Self: self, Dir: dir}
-	r := report.Results{Began: time.Now().UTC().Truncate(time.Second), Commit: commit(ctx), Quick: o.quick, Machine: facts}
+	r := report.Results{Began: time.Now().UTC().Truncate(time.Second), Commit: report.Commit(ctx), Quick: o.quick, Machine: facts}
 	if r.Systems, err = versions(ctx, l, o.systems); err != nil {
 		return report.Results{}, err
 	}
@@ -95,31 +91,8 @@ func versions(ctx context.Context, l *lab.Lab, all []systems.System) ([]report.S
 	return known, nil
 }
 
-// commit is what the working tree is at, as far as git knows.
-func commit(ctx context.Context) string {
-	head, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty").Output()
-	if err != nil {
-		return "an unknown commit"
-	}
-	return strings.TrimSpace(string(head))
-}
-
 func show(r report.Results, o options, out io.Writer) error {
-	if o.results != "" {
-		if err := errors.Join(os.MkdirAll(filepath.Dir(o.results), 0o755), r.Save(o.results)); err != nil {
-			return err
-		}
-	}
-	if o.page != "" {
-		if err := r.WriteInto(o.page); err != nil {
-			return err
-		}
-	}
-	write := r.Text
-	if o.format == "json" {
-		write = r.JSON
-	}
-	if err := write(out); err != nil {
+	if err := o.output.Show(r, out); err != nil {
 		return err
 	}
 	if r.Short() {
@@ -128,26 +101,11 @@ func show(r report.Results, o options, out io.Writer) error {
 	return nil
 }
 
-// chosen returns those that a comma-separated list names, in their own order;
-// all if it is empty.
-func chosen[T any](kind, list string, all []T, name func(T) string) ([]T, error) {
-	if list == "" {
-		return all, nil
-	}
-	names := strings.Split(list, ",")
-	var some []T
-	for _, one := range all {
-		if i := slices.Index(names, name(one)); i >= 0 {
-			names = slices.Delete(names, i, i+1)
-			some = append(some, one)
-		}
-	}
-	if len(names) > 0 {
-		var known []string
-		for _, one := range all {
-			known = append(known, name(one))
-		}
-		return nil, fmt.Errorf("%w: --%s: no %q; there are: %s", errUsage, kind, names[0], strings.Join(known, ", "))
+// chosen is [report.Chosen], whose errors are of the arguments.
+func chosen[T any](flag, list string, all []T, name func(T) string) ([]T, error) {
+	some, err := report.Chosen(flag, list, all, name)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errUsage, err)
 	}
 	return some, nil
 }

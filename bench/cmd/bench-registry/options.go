@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"fairlead.dev/bench/internal/report"
 	"fairlead.dev/bench/internal/rows"
 	"fairlead.dev/bench/internal/systems"
 )
@@ -16,16 +17,14 @@ type options struct {
 	rounds  int
 	quick   bool
 	dir     string
-	format  string
-	results string
-	page    string
+	output  report.Output
 	from    string
 }
 
 const defaultRounds = 3
 
 func parse(args []string) (options, error) {
-	var o options
+	o := options{output: report.Output{Part: "registry"}}
 	var binary, systemList, rowList string
 	f := flag.NewFlagSet("bench-registry", flag.ContinueOnError)
 	f.StringVar(&binary, "fairlead", "bin/fairlead", "the program to measure")
@@ -34,9 +33,9 @@ func parse(args []string) (options, error) {
 	f.IntVar(&o.rounds, "rounds", defaultRounds, "how often each row is measured; those that take long are measured less")
 	f.BoolVar(&o.quick, "quick", false, "one round and less of everything, to see whether it works")
 	f.StringVar(&o.dir, "dir", os.TempDir(), "where data is kept meanwhile; has to be on a disk")
-	f.StringVar(&o.format, "o", "text", "what is printed: text or json")
-	f.StringVar(&o.results, "results", "", "file that gets the results as JSON")
-	f.StringVar(&o.page, "page", "", "page whose generated part gets the results")
+	f.StringVar(&o.output.Format, "o", "text", "what is printed: text or json")
+	f.StringVar(&o.output.Results, "results", "", "file that gets the results as JSON")
+	f.StringVar(&o.output.Page, "page", "", "page whose generated part gets the results")
 	f.StringVar(&o.from, "from", "", "measure nothing: show the results in this file")
 	if err := f.Parse(args); err != nil {
 		return o, fmt.Errorf("%w: %w", errUsage, err)
@@ -53,8 +52,8 @@ func (o *options) choose(binary, systemList, rowList string, rest []string) (err
 	switch {
 	case len(rest) > 0:
 		return fmt.Errorf("%w: %q is not expected", errUsage, rest[0])
-	case o.format != "text" && o.format != "json":
-		return fmt.Errorf("%w: -o: must be text or json, got %q", errUsage, o.format)
+	case o.output.Format != "text" && o.output.Format != "json":
+		return fmt.Errorf("%w: -o: must be text or json, got %q", errUsage, o.output.Format)
 	case o.rounds < 1:
 		return fmt.Errorf("%w: --rounds: must be at least 1, got %d", errUsage, o.rounds)
 	case o.quick:

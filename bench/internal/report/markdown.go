@@ -11,34 +11,32 @@ import (
 	"time"
 )
 
-// What a page has around the part that is generated.
-const (
-	markBegin = "<!-- results: begin (generated) -->"
-	markEnd   = "<!-- results: end -->"
-)
+// What a page has around each part that is generated, by the part's name.
+func markBegin(part string) string { return "<!-- " + part + " results: begin (generated) -->" }
+func markEnd(part string) string   { return "<!-- " + part + " results: end -->" }
 
 var errMarks = errors.New("has no place for results: expected the two marks")
 
-// WriteInto replaces the generated part of a page.
-func (r Results) WriteInto(page string) error {
+// WriteInto replaces a generated part of a page.
+func (r Results) WriteInto(page, part string) error {
 	text, err := os.ReadFile(page)
 	if err != nil {
 		return err
 	}
-	next, err := replace(text, r.Markdown())
+	next, err := replace(text, part, r.Markdown())
 	if err != nil {
 		return fmt.Errorf("%s: %w", page, err)
 	}
 	return os.WriteFile(page, next, 0o644)
 }
 
-func replace(page []byte, results string) ([]byte, error) {
-	before, rest, began := bytes.Cut(page, []byte(markBegin))
-	_, after, ended := bytes.Cut(rest, []byte(markEnd))
+func replace(page []byte, part, results string) ([]byte, error) {
+	before, rest, began := bytes.Cut(page, []byte(markBegin(part)))
+	_, after, ended := bytes.Cut(rest, []byte(markEnd(part)))
 	if !began || !ended {
 		return nil, errMarks
 	}
-	return slices.Concat(before, []byte(markBegin+"\n"+results+markEnd), after), nil
+	return slices.Concat(before, []byte(markBegin(part)+"\n"+results+markEnd(part)), after), nil
 }
 
 // Markdown returns the results as tables, with what they were measured on.

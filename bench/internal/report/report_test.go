@@ -68,11 +68,12 @@ func TestTextNamesRatioAndVerdict(t *testing.T) {
 func TestWriteIntoReplacesOnlyWhatIsGenerated(t *testing.T) {
 	t.Parallel()
 	page := filepath.Join(t.TempDir(), "page.md")
-	before := "# Title\n" + markBegin + "\nold\n" + markEnd + "\nend\n"
+	other := markBegin("other") + "\nkept\n" + markEnd("other") + "\n"
+	before := "# Title\n" + other + markBegin("registry") + "\nold\n" + markEnd("registry") + "\nend\n"
 	if err := os.WriteFile(page, []byte(before), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := results(5).WriteInto(page); err != nil {
+	if err := results(5).WriteInto(page, "registry"); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(page)
@@ -80,13 +81,13 @@ func TestWriteIntoReplacesOnlyWhatIsGenerated(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(got)
-	if !strings.HasPrefix(text, "# Title\n"+markBegin) || !strings.HasSuffix(text, markEnd+"\nend\n") || strings.Contains(text, "old") {
+	if !strings.HasPrefix(text, "# Title\n"+other+markBegin("registry")) || !strings.HasSuffix(text, markEnd("registry")+"\nend\n") || strings.Contains(text, "old") {
 		t.Errorf("page is\n%s", text)
 	}
 	if !strings.Contains(text, "| p50 | 5 ms | 10 ms (9–11) | ≤ 0.7 × best peer | 0.500 × etcd | reached |") {
 		t.Errorf("page lacks the row:\n%s", text)
 	}
-	if _, err := replace([]byte("no marks"), ""); !errors.Is(err, errMarks) {
+	if _, err := replace([]byte("no marks"), "registry", ""); !errors.Is(err, errMarks) {
 		t.Errorf("replace without marks: %v, want %v", err, errMarks)
 	}
 }
