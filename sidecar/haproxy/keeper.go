@@ -88,7 +88,7 @@ func (k *keeper) end(stop chan struct{}) error {
 	k.save()
 	var err error
 	if k.process != nil && !k.plane.opts.Keep {
-		err = k.process.stop(k.plane.opts.Grace)
+		err = k.process.stop(k.in, k.plane.opts.Grace)
 	}
 	close(stop)
 	return err

@@ -36,7 +36,7 @@ func (k *keeper) adopt(ctx context.Context) (bool, error) {
 	form := descriptionForm.FindStringSubmatch(now.description)
 	if err != nil || form == nil || now.stopping || !k.fits(form[1]) {
 		k.plane.log.Info("the haproxy that runs here is of no use and is stopped", "pid", running.master.Pid, "description", now.description)
-		return false, running.stop(k.plane.opts.Grace)
+		return false, running.stop(k.in, k.plane.opts.Grace)
 	}
 	slots, _ := strconv.Atoi(form[2])
 	k.structure = k.structureOf(form[1], slots)
@@ -104,7 +104,7 @@ func (k *keeper) start(ctx context.Context, why string) error {
 	}
 	k.process, k.has = began, nil
 	if err := k.await(ctx, 0); err != nil {
-		_ = began.stop(0)
+		_ = began.stop(k.in, 0)
 		if said := k.in.complaints(from); said != "" {
 			return fmt.Errorf("start haproxy: %s", said)
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -108,13 +109,20 @@ func (p *process) watch(stop <-chan struct{}) {
 	}
 }
 
-// stop lets HAProxy finish what is in flight, and ends it after grace.
-func (p *process) stop(grace time.Duration) error {
+// stop lets HAProxy finish what is in flight, and ends it then, or after
+// grace. Connections without a request would keep it: with
+// idle-close-on-response it does not close them by itself.
+func (p *process) stop(in folder, grace time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	worker, err := askInfo(ctx, runtimeAPI{in.file(runtimeSock)})
 	_ = p.master.Signal(gracefully)
-	if p.wait(grace) {
+	if err == nil {
+		p.waitIdle(ctx, runtimeAPI{in.file(masterSock)}, worker.pid)
+	} else if p.wait(grace) {
 		return nil
 	}
-	_ = p.master.Signal(os.Interrupt)
+	_ = p.master.Signal(atOnce)
 	if p.wait(time.Second) {
 		return nil
 	}
@@ -123,6 +131,31 @@ func (p *process) stop(grace time.Duration) error {
 		return nil
 	}
 	return errors.New("stop haproxy: it does not end")
+}
+
+// waitIdle waits until a worker that is stopping has no request left.
+func (p *process) waitIdle(ctx context.Context, master runtimeAPI, worker int) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.ended:
+			return
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		answers, err := master.ask(ctx, "@!"+strconv.Itoa(worker)+" show stat -1 2 -1")
+		if err == nil && nobodyServed(answers[0]) {
+			return
+		}
+	}
+}
+
+// nobodyServed tells whether no backend has a request, by their statistics.
+func nobodyServed(text string) bool {
+	rows, err := readStats(text)
+	return err == nil && len(rows) > 0 && !slices.ContainsFunc(rows, func(row map[string]string) bool { return row["scur"] != "0" })
 }
 
 func (p *process) wait(most time.Duration) bool {

@@ -60,6 +60,10 @@ func (r runtimeAPI) line(ctx context.Context, commands []string) ([]string, erro
 	if _, err := io.WriteString(conn, strings.Join(commands, ";")+"\n"); err != nil {
 		return nil, fmt.Errorf("send to haproxy: %w", err)
 	}
+	// A master waits for more otherwise.
+	if half, ok := conn.(*net.UnixConn); ok {
+		_ = half.CloseWrite()
+	}
 	answers, err := readAnswers(conn)
 	if err == nil && len(answers) != len(commands) {
 		err = fmt.Errorf("haproxy gave %d answers to %d commands", len(answers), len(commands))

@@ -216,3 +216,13 @@ func (g *rig) counts(service string, n int) map[string]int {
 	}
 	return counts
 }
+
+// until waits until something is so; asking takes time by itself.
+func (g *rig) until(what string, so func() bool) {
+	g.t.Helper()
+	for deadline := time.Now().Add(patience); !so(); {
+		if time.Now().After(deadline) {
+			g.t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
