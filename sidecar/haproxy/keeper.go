@@ -24,10 +24,14 @@ type keeper struct {
 
 	process   *process
 	structure structure
-	table     *registry.Table
-	wishes    wishes
+	// running is the description of what runs.
+	running string
+	table   *registry.Table
+	wishes  wishes
 	// has is what HAProxy has as far as is known, nil if that is in doubt.
 	has *model
+	// retired are the workers that a reload has replaced not long ago.
+	retired []retired
 	// leaving are the servers in quarantine, by slot/name.
 	leaving map[string]time.Time
 	// unsaved tells that what is on disk is not what HAProxy has.
@@ -114,6 +118,7 @@ func (k *keeper) loop(ctx context.Context) {
 
 // compare looks at what HAProxy really has, and mends it.
 func (k *keeper) compare(ctx context.Context) {
+	k.dismiss(ctx)
 	before := k.has
 	now, err := observe(ctx, k.api, k.structure.slots)
 	if err != nil {
@@ -140,6 +145,10 @@ func (k *keeper) compare(ctx context.Context) {
 
 // reconcile makes HAProxy equal to the table.
 func (k *keeper) reconcile(ctx context.Context) error {
+	k.structure.rules = ruledIn(k.table)
+	if k.structure.description() != k.running {
+		return k.restructure(ctx, "other rules or options")
+	}
 	farms := k.farms()
 	if k.has == nil {
 		now, err := observe(ctx, k.api, k.structure.slots)

@@ -42,9 +42,7 @@ func (k *keeper) adopt(ctx context.Context) (bool, error) {
 	k.structure = k.structureOf(form[1], slots)
 	k.plane.log.Info("goes on with the haproxy that runs here", "pid", running.master.Pid, "addr", form[1])
 	k.plane.note(func(s *Status) { s.Addr, s.Adopted = form[1], true })
-	if k.structure.description() != now.description {
-		return true, k.restructure(ctx, "other options")
-	}
+	k.running = now.description
 	if k.table == nil {
 		return true, nil
 	}
@@ -112,16 +110,20 @@ func (k *keeper) start(ctx context.Context, why string) error {
 	}
 	k.plane.note(func(s *Status) { s.Starts++; s.Last, s.Why = time.Now(), why })
 	k.plane.log.Info("haproxy runs", "pid", began.master.Pid, "addr", k.structure.addr, "why", why)
-	if k.table == nil {
-		return nil
+	// It has what was written; what is missing still comes by the comparison.
+	if k.table != nil {
+		if err := k.reconcile(ctx); err != nil {
+			k.plane.log.Warn("cannot bring haproxy to the table yet", "error", err)
+		}
 	}
-	return k.reconcile(ctx)
+	return nil
 }
 
 // grow makes room for the table's services, and then some.
 func (k *keeper) grow() {
 	services := 0
 	if k.table != nil {
+		k.structure.rules = ruledIn(k.table)
 		services = len(k.farms())
 	}
 	if need := services + k.plane.opts.Spare; k.structure.slots < need {
@@ -167,6 +169,7 @@ func (k *keeper) await(ctx context.Context, other int) error {
 	for {
 		now, err := askInfo(ctx, k.api)
 		if err == nil && now.pid != other && now.description == k.structure.description() {
+			k.running = now.description
 			return nil
 		}
 		select {
@@ -219,6 +222,7 @@ func (k *keeper) reloadChecked(ctx context.Context) error {
 	if err := reload(ctx, k.in); err != nil {
 		return err
 	}
+	k.retired = append(k.retired, retired{pid: old.pid, at: time.Now()})
 	return k.await(ctx, old.pid)
 }
 

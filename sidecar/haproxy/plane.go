@@ -46,6 +46,9 @@ type Options struct {
 	// Quarantine is how long a server without an instance stays in
 	// maintenance at least; the default, and the least that is safe, is 2 s.
 	Quarantine time.Duration
+	// Retire is how long a worker that a reload has replaced may answer
+	// requests on connections that were idle then; the default is 10 s.
+	Retire time.Duration
 	// Spare is how many slots there are at least beyond those in use; the
 	// default is 64.
 	Spare int
@@ -65,6 +68,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Quarantine <= 0 {
 		o.Quarantine = 2 * time.Second
+	}
+	if o.Retire <= 0 {
+		o.Retire = 10 * time.Second
 	}
 	if o.Spare <= 0 {
 		o.Spare = 64

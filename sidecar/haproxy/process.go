@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -145,17 +144,10 @@ func (p *process) waitIdle(ctx context.Context, master runtimeAPI, worker int) {
 			return
 		case <-tick.C:
 		}
-		answers, err := master.ask(ctx, "@!"+strconv.Itoa(worker)+" show stat -1 2 -1")
-		if err == nil && nobodyServed(answers[0]) {
+		if isIdle(ctx, master, worker) {
 			return
 		}
 	}
-}
-
-// nobodyServed tells whether no backend has a request, by their statistics.
-func nobodyServed(text string) bool {
-	rows, err := readStats(text)
-	return err == nil && len(rows) > 0 && !slices.ContainsFunc(rows, func(row map[string]string) bool { return row["scur"] != "0" })
 }
 
 func (p *process) wait(most time.Duration) bool {

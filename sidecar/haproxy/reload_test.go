@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"testing"
 	"time"
 
@@ -68,17 +69,22 @@ func (l *live) set(instances ...registry.Instance) {
 
 func (l *live) get(service string) string {
 	l.t.Helper()
+	defer http.DefaultClient.CloseIdleConnections()
+	return l.getBy(http.DefaultClient, service)
+}
+
+func (l *live) getBy(client *http.Client, service string) string {
+	l.t.Helper()
 	req, err := http.NewRequest(http.MethodGet, "http://"+l.Status().Addr+"/", nil)
 	if err != nil {
 		l.t.Fatal(err)
 	}
 	req.Header.Set("Fairlead-Service", service)
-	res, err := http.DefaultClient.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		return err.Error()
 	}
 	defer res.Body.Close()
-	defer http.DefaultClient.CloseIdleConnections()
 	body, _ := io.ReadAll(res.Body)
 	return string(body)
 }
@@ -110,7 +116,7 @@ func TestMoreServicesThanSlotsAreOneReload(t *testing.T) {
 	l := run(t, options(t))
 	var all []registry.Instance
 	for i := range 30 {
-		all = append(all, serving(t, "s"+string(rune('a'+i%26))+string(rune('a'+i/26)), "i"))
+		all = append(all, serving(t, "s"+strconv.Itoa(i), "i"))
 	}
 	l.set(all...)
 	for _, in := range all {
@@ -119,6 +125,37 @@ func TestMoreServicesThanSlotsAreOneReload(t *testing.T) {
 		}
 	}
 	if s := l.Status(); s.Reloads != 1 || s.Why != "more services than slots" {
+		t.Errorf("status is %+v", s)
+	}
+}
+
+// TestConnectionsOlderThanAReload: an idle connection may have one more request
+// served by the worker that was replaced, for a while.
+func TestConnectionsOlderThanAReload(t *testing.T) {
+	opts := options(t)
+	opts.Compare, opts.Retire = 50*time.Millisecond, 200*time.Millisecond
+	l := run(t, opts)
+	a, b := serving(t, "identity", "a"), serving(t, "identity", "b")
+	l.set(a)
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	if got := l.getBy(client, "identity"); got != "a" {
+		t.Fatalf("%s answers", got)
+	}
+	old := l.worker()
+	var more []registry.Instance
+	for i := range 30 {
+		more = append(more, serving(t, "s"+strconv.Itoa(i), "i"))
+	}
+	l.set(append(more, a)...)
+	l.set(append(more, b)...)
+	within(t, "the end of the replaced worker", patience, func() bool { return !runsIn(old, l.in.path) })
+	for range 3 {
+		if got := l.getBy(client, "identity"); got != "b" {
+			t.Errorf("%s answers", got)
+		}
+	}
+	if s := l.Status(); s.Reloads != 1 || s.Starts != 1 {
 		t.Errorf("status is %+v", s)
 	}
 }

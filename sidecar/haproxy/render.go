@@ -30,6 +30,7 @@ type structure struct {
 	slots   int
 	own     bool
 	hosts   []string
+	rules   []ruled
 }
 
 // descriptionPrefix begins the description by which a running haproxy of ours
@@ -53,6 +54,7 @@ type page struct {
 	ServiceHost, RealmHost    string
 	AnyServiceHost, Name      string
 	Others                    string
+	Rules                     []string
 	Errors, Refusals, Endings []string
 	OwnFailure                string
 	Slots                     []slotLines
@@ -130,7 +132,7 @@ func (s structure) page(slots []slotLines) page {
 		Name:           quote(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`),
 		Others:         quote(`^(?!(close|keep-alive|upgrade)$)`),
 		Errors:         texts(failures()), Refusals: texts(refusals()), Endings: texts(endings(s.realm)),
-		OwnFailure: ownFailure().text(),
+		OwnFailure: ownFailure().text(), Rules: linesOfRules(s.rules),
 	}
 }
 

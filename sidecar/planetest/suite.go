@@ -31,6 +31,7 @@ func Run(t *testing.T, make Maker) {
 		{"large bodies", largeBodies},
 		{"large headers", largeHeaders},
 		{"ambiguous requests", ambiguous},
+		{"rules", rules},
 		{"applied again", appliedAgain},
 		{"changes under load", changesUnderLoad},
 	} {
@@ -148,4 +149,51 @@ func appliedAgain(g *rig) {
 	if got := g.counts("identity", 3); got["a"] != 3 {
 		g.t.Errorf("answers came from %v", got)
 	}
+}
+
+// rules: the first that matches sends a request elsewhere, and its target's own
+// rules do not count.
+func rules(g *rig) {
+	g.table = g.table.WithMeta("identity", registry.Meta{Rules: []registry.Rule{
+		{PathPrefix: "/search/", Split: []registry.Share{{Service: "finder", Weight: 100}}},
+		{Header: registry.HeaderMatch{Name: "X-Beta", Value: "yes -- all"}, Split: []registry.Share{{Service: "next", Weight: 1}}},
+		{PathPrefix: "/half", Split: []registry.Share{{Service: "identity", Weight: 50}, {Service: "none", Weight: 0}, {Service: "next", Weight: 50}}},
+	}}, 100)
+	g.table = g.table.WithMeta("next", registry.Meta{Rules: []registry.Rule{{Split: []registry.Share{{Service: "finder", Weight: 1}}}}}, 101)
+	g.revision = 101
+	g.set(g.serve("identity", "i0", says("identity")), g.serve("finder", "i0", says("finder")), g.serve("next", "i0", says("next")))
+	for _, c := range []struct{ path, header, want string }{
+		{"/", "X-A: b", "identity"},
+		{"/search", "X-A: b", "finder"},
+		{"/search/x?y=/half", "X-Beta: yes -- all", "finder"},
+		{"/searching", "X-A: b", "identity"},
+		{"/Search", "X-A: b", "identity"},
+		{"/%73earch", "X-A: b", "identity"},
+		{"/", "x-beta: yes -- all", "next"},
+		{"/", "X-Beta: yes", "identity"},
+		{"/", "X-Beta: yes -- all, no", "identity"},
+	} {
+		if _, body := g.get(c.path, named("identity"), c.header); body != c.want+" "+c.path {
+			g.t.Errorf("%s with %s got %s", c.path, c.header, body)
+		}
+	}
+	counts := map[string]int{}
+	for range 100 {
+		_, body := g.get("/half", named("identity"))
+		counts[body]++
+	}
+	if a, b := counts["identity /half"], counts["next /half"]; a < 20 || b < 20 || a+b != 100 {
+		g.t.Errorf("halves are %v", counts)
+	}
+	if _, body := g.get("/", named("next")); body != "finder /" {
+		g.t.Errorf("next got %s", body)
+	}
+	g.table = g.table.WithMeta("identity", registry.Meta{}, 102)
+	g.revision = 102
+	g.apply(g.table)
+	// A connection that is older may have one more request by the old rules.
+	g.until("the rules are gone", func() bool {
+		_, body := g.get("/search", named("identity"))
+		return body == "identity /search"
+	})
 }
