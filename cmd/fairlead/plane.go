@@ -46,7 +46,7 @@ type carrier struct {
 
 func (f *sidecarFlags) newCarrier(ctx context.Context, set *settings, session *connect.Session, m *metrics, own *http.ServeMux) (carrier, error) {
 	if f.plane.isHAProxy() {
-		return f.newHAProxy(set, own)
+		return f.newHAProxy(set, m, own)
 	}
 	return f.newBuiltin(ctx, set, session, m, own)
 }
@@ -88,10 +88,10 @@ func (f *sidecarFlags) newBuiltin(ctx context.Context, set *settings, session *c
 	}, err
 }
 
-func (f *sidecarFlags) newHAProxy(set *settings, own *http.ServeMux) (carrier, error) {
+func (f *sidecarFlags) newHAProxy(set *settings, m *metrics, own *http.ServeMux) (carrier, error) {
 	plane, err := haproxy.New(haproxy.Options{
 		Realm: set.realm, Addr: f.addr, Data: filepath.Join(f.plane.data, "haproxy"), Program: f.plane.program, Keep: f.plane.keep,
-		Own: own, Logger: set.logger(),
+		Own: own, Logger: set.logger(), MeterProvider: m.provider,
 	})
 	if err != nil {
 		return carrier{}, err

@@ -55,6 +55,11 @@ func (p *Plane) Run(ctx context.Context) error {
 	if k.program, err = findProgram(ctx, p.opts.Program); err != nil {
 		return err
 	}
+	stopMeters, err := p.measure()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = stopMeters() }()
 	endOwn, err := p.serveOwn()
 	if err != nil {
 		return err
@@ -127,6 +132,7 @@ func (k *keeper) compare(ctx context.Context) {
 		return
 	}
 	k.has = now
+	k.plane.ledger.own(now.entries, now.slots)
 	if k.table == nil {
 		return
 	}
@@ -156,6 +162,7 @@ func (k *keeper) reconcile(ctx context.Context) error {
 			return err
 		}
 		k.has = now
+		k.plane.ledger.own(now.entries, now.slots)
 	}
 	commands, err := plan(farms, k.has)
 	if errors.Is(err, errNoSlot) {
@@ -202,6 +209,7 @@ func (k *keeper) settle(commands []command, answers []string) error {
 		}
 		k.has.apply(c)
 	}
+	k.plane.ledger.own(k.has.entries, k.has.slots)
 	if len(errs) > 0 {
 		k.has = nil
 		return fmt.Errorf("haproxy refused %d of %d commands: %s", len(errs), len(commands), strings.Join(errs[:min(len(errs), 3)], "; "))
@@ -222,6 +230,8 @@ func (k *keeper) sweep(ctx context.Context) {
 		k.plane.log.Warn("haproxy does not tell its connections", "error", err)
 		return
 	}
+	// Its counters go with it.
+	k.count(ctx)
 	for _, c := range idle {
 		answers, err := k.api.ask(ctx, c.String())
 		if err != nil {
@@ -253,4 +263,11 @@ func (k *keeper) quarantined(now time.Time) (due []command) {
 	k.leaving = unwanted
 	slices.SortFunc(due, before)
 	return due
+}
+
+// count has the ledger read what is about to be forgotten.
+func (k *keeper) count(ctx context.Context) {
+	if err := k.plane.ledger.read(ctx); err != nil {
+		k.plane.log.Warn("cannot read haproxy's counters", "error", err)
+	}
 }

@@ -170,6 +170,7 @@ func (k *keeper) await(ctx context.Context, other int) error {
 		now, err := askInfo(ctx, k.api)
 		if err == nil && now.pid != other && now.description == k.structure.description() {
 			k.running = now.description
+			k.plane.ledger.restarted()
 			return nil
 		}
 		select {
@@ -219,6 +220,7 @@ func (k *keeper) reloadChecked(ctx context.Context) error {
 		return err
 	}
 	k.has = nil
+	k.count(ctx)
 	if err := reload(ctx, k.in); err != nil {
 		return err
 	}

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+
 	"fairlead.dev/registry"
 )
 
@@ -54,6 +56,8 @@ type Options struct {
 	Spare int
 	// Logger is slog.Default by default.
 	Logger *slog.Logger
+	// MeterProvider is OpenTelemetry's global one by default.
+	MeterProvider metric.MeterProvider
 }
 
 func (o Options) withDefaults() Options {
@@ -102,11 +106,13 @@ func (o Options) check() error {
 
 // A Plane is a sidecar.DataPlane that HAProxy carries.
 type Plane struct {
-	opts  Options
-	in    folder
-	log   *slog.Logger
-	offer chan offer
-	up    chan struct{}
+	opts Options
+	in   folder
+	log  *slog.Logger
+	// ledger adds up what HAProxy counts.
+	ledger *ledger
+	offer  chan offer
+	up     chan struct{}
 
 	mu      sync.Mutex
 	running bool
@@ -130,8 +136,9 @@ func New(opts Options) (*Plane, error) {
 	if err != nil {
 		return nil, fmt.Errorf("haproxy plane: %w", err)
 	}
+	in := folder{path}
 	return &Plane{
-		opts: opts, in: folder{path}, log: opts.Logger.With("component", "haproxy"),
+		opts: opts, in: in, ledger: newLedger(runtimeAPI{in.file(runtimeSock)}), log: opts.Logger.With("component", "haproxy"),
 		offer: make(chan offer), up: make(chan struct{}),
 	}, nil
 }
