@@ -69,6 +69,12 @@ bench-client: need-build ## Measure the smart client beside other HTTP clients (
 	cd bench && CGO_ENABLED=0 go build -trimpath -o ../bin/bench-client ./cmd/bench-client
 	cd bench && ../bin/bench-client --results ../bin/bench-client.json $(CLIENTFLAGS) $(ARGS)
 
+.PHONY: bench-sidecar
+bench-sidecar: need-bench-sidecar build ## Measure the sidecar's planes beside HAProxy, nginx and Caddy (ROWS=, ROUNDS=, QUICK=1, PAGE=1)
+	cd bench && CGO_ENABLED=0 go build -trimpath -o ../bin/bench-sidecar ./cmd/bench-sidecar
+	cd bench/caddy && CGO_ENABLED=0 go build -trimpath -o ../../bin/bench-caddy .
+	bin/bench-sidecar --fairlead bin/fairlead --caddy bin/bench-caddy --results bin/bench-sidecar.json $(BENCHFLAGS) $(ARGS)
+
 .PHONY: bench-lint
 bench-lint: need-build ## Check bench/ whole, etcd included
 	cd bench && go vet ./... && go tool staticcheck ./... && go test ./...
@@ -88,8 +94,9 @@ clean: ## Remove what was built
 
 # What each needs beyond Go and make. Debian's packages are installed when they
 # are missing.
-.PHONY: need-build need-demo need-test need-bench
+.PHONY: need-build need-demo need-test need-bench need-bench-sidecar
 need-build: ; @scripts/ensure go certs
 need-demo: ; @scripts/ensure go certs python3
 need-test: ; @scripts/ensure go certs cc python3 curl ip mount haproxy
 need-bench: ; @scripts/ensure go certs java zookeeper
+need-bench-sidecar: ; @scripts/ensure go certs haproxy nginx wrk taskset

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // A Spec says what is run.
@@ -96,3 +97,15 @@ func (c *Child) Pause() error { return c.cmd.Process.Signal(syscall.SIGSTOP) }
 
 // Resume lets a paused process go on.
 func (c *Child) Resume() error { return c.cmd.Process.Signal(syscall.SIGCONT) }
+
+// Stop asks the process to end, for those that end children of their own, and
+// kills it when it takes longer than grace.
+func (c *Child) Stop(grace time.Duration) {
+	_ = c.cmd.Process.Signal(syscall.SIGTERM)
+	late := time.AfterFunc(grace, func() { _ = c.cmd.Process.Kill() })
+	defer late.Stop()
+	c.once.Do(func() {
+		_ = c.cmd.Wait() // it ended, whatever its status says
+		_ = c.log.Close()
+	})
+}
