@@ -31,7 +31,7 @@ var batched = []string{"KV_" + provision.RegistryBucket, provision.EventsStream}
 // is stored, so none has to be completed. To make, write and remove them on a
 // disk takes most of the time of a batch. A server that replicates stages in
 // its own memory; one that does not is given a link to a file system in memory
-// (docs/adr/0009-grouped-writes.md).
+// (docs/adr/0009-group-commit.md).
 type staging struct {
 	streams string // the directory of the streams
 	memory  string // ours in memory, "" if there is none
