@@ -226,6 +226,11 @@ func (s *Server) take(opts Options) error {
 	return s.nats.ReloadOptions(so)
 }
 
+// StageInMemory has the batches of streams that have just been made staged in
+// memory, where there is some for it. Without it that is done within a second,
+// if the server is not busy with batches all the time.
+func (s *Server) StageInMemory() { s.staging.look() }
+
 // ClientURL is where clients of other processes connect.
 func (s *Server) ClientURL() string { return s.nats.ClientURL() }
 

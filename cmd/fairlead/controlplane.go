@@ -119,6 +119,8 @@ type controlPlane struct {
 	node     *atlas.Node
 	// storeError is that of this process's own server, nil without one.
 	storeError func() error
+	// stageInMemory is of the same server.
+	stageInMemory func()
 }
 
 // startControlPlane returns once Atlas answers. What it started is undone by
@@ -194,7 +196,7 @@ func (c *controlPlane) startServer(ctx context.Context, f *controlPlaneFlags) (*
 		return nil, fmt.Errorf("--data: %w", err)
 	}
 	c.started.push(server.Stop)
-	c.natsURL, c.storeError = server.ClientURL(), server.StoreError
+	c.natsURL, c.storeError, c.stageInMemory = server.ClientURL(), server.StoreError, server.StageInMemory
 	return server, nil
 }
 
@@ -239,6 +241,9 @@ func (c *controlPlane) startAtlas(ctx context.Context, opts bus.Options, replica
 		return err
 	}
 	c.started.push(c.node.Stop)
+	if c.stageInMemory != nil {
+		c.stageInMemory()
+	}
 	return nil
 }
 
