@@ -20,10 +20,15 @@ import (
 // listen opens a flag's address. Errors name the flag, so that who finds a
 // port taken knows what to change.
 func listen(flag, address string) (net.Listener, error) {
+	return listenBy(net.Listen, flag, address)
+}
+
+// listenBy is listen with another way to open addresses.
+func listenBy(open func(network, address string) (net.Listener, error), flag, address string) (net.Listener, error) {
 	if _, _, err := splitAddress(flag, address); err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", address)
+	l, err := open("tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("--%s: %s is in use; is another fairlead running?", flag, address)

@@ -12,6 +12,7 @@ import (
 	"fairlead.dev/sidecar"
 	"fairlead.dev/sidecar/builtin"
 	"fairlead.dev/sidecar/haproxy"
+	"fairlead.dev/sidecar/takeover"
 )
 
 // planeFlags say what carries a sidecar's requests.
@@ -42,13 +43,15 @@ type carrier struct {
 	// ready waits until it listens, and tells where.
 	ready func(context.Context) (ready, error)
 	close func() error
+	// inherits tells whether its listeners can be handed to a successor.
+	inherits bool
 }
 
-func (f *sidecarFlags) newCarrier(ctx context.Context, set *settings, session *connect.Session, m *metrics, own *http.ServeMux) (carrier, error) {
+func (f *sidecarFlags) newCarrier(ctx context.Context, set *settings, process *takeover.Process, session *connect.Session, m *metrics, own *http.ServeMux) (carrier, error) {
 	if f.plane.isHAProxy() {
 		return f.newHAProxy(set, m, own)
 	}
-	return f.newBuiltin(ctx, set, session, m, own)
+	return f.newBuiltin(ctx, set, process, session, m, own)
 }
 
 // newBuiltin makes a built-in plane of what a session knows.
@@ -68,12 +71,12 @@ func newSidecar(set *settings, session *connect.Session, plane sidecar.DataPlane
 	return car
 }
 
-func (f *sidecarFlags) newBuiltin(ctx context.Context, set *settings, session *connect.Session, m *metrics, own *http.ServeMux) (carrier, error) {
-	listener, err := listen("addr", f.addr)
+func (f *sidecarFlags) newBuiltin(ctx context.Context, set *settings, process *takeover.Process, session *connect.Session, m *metrics, own *http.ServeMux) (carrier, error) {
+	listener, err := listenBy(process.Listen, "addr", f.addr)
 	if err != nil {
 		return carrier{}, err
 	}
-	entrance, err := f.ways.open(ctx, set, m, f.addr)
+	entrance, err := f.ways.open(ctx, set, process, m, f.addr)
 	if err != nil {
 		closeQuietly(listener)
 		return carrier{}, err
@@ -83,7 +86,7 @@ func (f *sidecarFlags) newBuiltin(ctx context.Context, set *settings, session *c
 	})
 	at := newReady("", "", httpURL(listener))
 	return carrier{
-		plane: plane, close: func() error { closeQuietly(listener); return entrance.close() },
+		plane: plane, inherits: true, close: func() error { closeQuietly(listener); return entrance.close() },
 		ready: func(context.Context) (ready, error) { return at, nil },
 	}, err
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,6 +14,7 @@ import (
 	"fairlead.dev/connect"
 	"fairlead.dev/registry"
 	"fairlead.dev/sidecar/roster"
+	"fairlead.dev/sidecar/takeover"
 )
 
 // newSidecarCommand runs the proxy that every host has.
@@ -78,29 +81,53 @@ func runSidecar(ctx context.Context, set *settings, of sidecarFlags) (err error)
 	}
 	floor := heapFloor()
 	defer runtime.KeepAlive(floor)
+	process, err := takeover.FromEnvironment(takeover.Options{Logger: set.logger()})
+	if err != nil {
+		return err
+	}
 	m, err := newMetrics()
 	if err != nil {
 		return err
 	}
 	session, err := connect.Open(ctx, set.lead(connect.Options{
-		Name: "sidecar", WholeRealm: of.wholeRealm || of.plane.isHAProxy() && len(of.services) == 0, Services: of.services, Cache: set.cache, MeterProvider: m.provider,
+		Name: "sidecar", WholeRealm: of.followsAll(), Services: of.following(process.State()), Cache: set.cache, MeterProvider: m.provider,
 	}))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeSession(session)) }()
 	own := http.NewServeMux()
-	carrier, err := of.newCarrier(ctx, set, session, m, own)
+	carrier, err := of.newCarrier(ctx, set, process, session, m, own)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, carrier.close()) }()
-	car := newSidecar(set, session, carrier.plane, m, own)
-	parts := []func(context.Context) error{car.Run}
+	l := &hostLife{set: set, process: process, session: session, carrier: carrier, car: newSidecar(set, session, carrier.plane, m, own), readyFile: of.readyFile, began: began}
 	if of.servicesDir != "" {
-		parts = append(parts, newRoster(set, session, of.servicesDir, own).Run)
+		l.roster = newRoster(set, session, of.servicesDir, own)
 	}
-	return runOnceReady(ctx, set, of.readyFile, began, carrier.ready, parts...)
+	return l.run(ctx)
+}
+
+// followsAll tells whether every service of the realm is followed. HAProxy
+// cannot ask for one that it meets for the first time.
+func (f *sidecarFlags) followsAll() bool {
+	return f.wholeRealm || f.plane.isHAProxy() && len(f.services) == 0
+}
+
+// following adds what the process before this one had come to follow, so that
+// nobody waits for a first use again.
+func (f *sidecarFlags) following(before string) []string {
+	services := slices.Clone(f.services)
+	if f.followsAll() {
+		return services
+	}
+	for service := range strings.SplitSeq(before, ",") {
+		if registry.ValidateName("service", service) == nil && !slices.Contains(services, service) {
+			services = append(services, service)
+		}
+	}
+	return services
 }
 
 // heapFloor returns memory that is never touched, so it stays virtual, but

@@ -14,6 +14,7 @@ import (
 	"fairlead.dev/connect"
 	"fairlead.dev/registry"
 	"fairlead.dev/sidecar/builtin"
+	"fairlead.dev/sidecar/takeover"
 )
 
 // waysIn are the flags of how programs come to a sidecar, besides its address.
@@ -85,9 +86,9 @@ func (e *entrance) close() (err error) {
 }
 
 // open opens all ways, or none.
-func (f *waysIn) open(ctx context.Context, set *settings, m *metrics, addr string) (*entrance, error) {
+func (f *waysIn) open(ctx context.Context, set *settings, process *takeover.Process, m *metrics, addr string) (*entrance, error) {
 	e := &entrance{realms: map[string]registry.Resolver{}}
-	err := errors.Join(e.openPorts(f.ports, addr), e.openUnix(f.unix))
+	err := errors.Join(e.openPorts(process, f.ports, addr), e.openUnix(process, f.unix))
 	if err == nil {
 		err = e.follow(ctx, f.realms, set, m)
 	}
@@ -97,14 +98,14 @@ func (f *waysIn) open(ctx context.Context, set *settings, m *metrics, addr strin
 	return e, nil
 }
 
-func (e *entrance) openPorts(ports []string, addr string) error {
+func (e *entrance) openPorts(process *takeover.Process, ports []string, addr string) error {
 	host, _, err := splitAddress("addr", addr)
 	if err != nil {
 		return err
 	}
 	for _, text := range ports {
 		service, port, _ := portOf(text)
-		l, err := listen("port", net.JoinHostPort(host, port))
+		l, err := listenBy(process.Listen, "port", net.JoinHostPort(host, port))
 		if err != nil {
 			return err
 		}
@@ -113,11 +114,11 @@ func (e *entrance) openPorts(ports []string, addr string) error {
 	return nil
 }
 
-func (e *entrance) openUnix(path string) error {
+func (e *entrance) openUnix(process *takeover.Process, path string) error {
 	if path == "" {
 		return nil
 	}
-	l, err := listenUnix(path)
+	l, err := listenUnix(process, path)
 	if err != nil {
 		return err
 	}
@@ -130,11 +131,13 @@ func (e *entrance) openUnix(path string) error {
 const socketMode = 0o660
 
 // listenUnix takes the place of a socket that nobody listens on any more.
-func listenUnix(path string) (net.Listener, error) {
-	if err := removeDead(path); err != nil {
-		return nil, fmt.Errorf("--unix: %w", err)
+func listenUnix(process *takeover.Process, path string) (net.Listener, error) {
+	if !process.Inherits("unix", path) {
+		if err := removeDead(path); err != nil {
+			return nil, fmt.Errorf("--unix: %w", err)
+		}
 	}
-	l, err := net.Listen("unix", path)
+	l, err := process.Listen("unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("--unix: %w", err)
 	}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"fairlead.dev/sidecar/takeover"
 )
 
 func TestASocketTakesADeadOnesPlace(t *testing.T) {
@@ -16,7 +18,11 @@ func TestASocketTakesADeadOnesPlace(t *testing.T) {
 	}
 	dead.(*net.UnixListener).SetUnlinkOnClose(false)
 	closeQuietly(dead)
-	l, err := listenUnix(path)
+	process, err := takeover.FromEnvironment(takeover.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := listenUnix(process, path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +31,7 @@ func TestASocketTakesADeadOnesPlace(t *testing.T) {
 	if err != nil || info.Mode().Perm() != socketMode {
 		t.Errorf("the socket's mode is %v, %v", info.Mode(), err)
 	}
-	if _, err := listenUnix(path); err == nil || !strings.Contains(err.Error(), "in use") {
+	if _, err := listenUnix(process, path); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("a socket that lives was taken over: %v", err)
 	}
 }

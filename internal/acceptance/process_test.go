@@ -43,7 +43,9 @@ func start(t *testing.T, name string, env []string, command ...string) *process 
 		t.Fatalf("start %s: %v", name, err)
 	}
 	t.Cleanup(func() {
-		p.stop()
+		if !p.stop() {
+			t.Logf("%s had to be killed after %s", name, patience)
+		}
 		if t.Failed() {
 			t.Logf("%s said:\n%s", name, p.said.last(lastWords))
 		}
@@ -64,15 +66,17 @@ func (p *process) run(started chan<- error) {
 	}
 }
 
-// stop asks the process to end, and kills it when it does not.
-func (p *process) stop() {
+// stop asks the process to end, and kills it when it does not, which it tells.
+func (p *process) stop() (ended bool) {
 	p.signal(syscall.SIGTERM)
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case <-p.done:
+		return true
 	case <-timer.C:
 		p.kill()
+		return false
 	}
 }
 

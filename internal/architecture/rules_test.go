@@ -50,6 +50,8 @@ var rules = []rule{
 	{pkg: "sidecar/attend", imports: []string{"registry", "registry/registrar"}},
 	{pkg: "sidecar/roster", imports: []string{"registry", "sidecar/attend"}},
 	{pkg: "sidecar/planetest", imports: []string{"registry", "sidecar", "sidecar/problem"}},
+	{pkg: "sidecar/takeover"},
+	{pkg: "sidecar/nameserver", imports: []string{"registry"}},
 	{pkg: "sidecar/*", imports: []string{"registry", "smartclient/...", "sidecar", "sidecar/problem", "sidecar/route", "sidecar/httpserver"}},
 
 	{pkg: "services/*", client: true, imports: []string{

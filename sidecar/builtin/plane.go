@@ -135,6 +135,9 @@ func lower(hosts []string) []string {
 	return hosts
 }
 
+// linger is how long callers may use a connection once more at the end.
+const linger = time.Second
+
 // Run serves until ctx ends, then stops listening and gives requests in
 // flight Options.Grace to end.
 func (p *Plane) Run(ctx context.Context) error {
@@ -155,7 +158,7 @@ func (p *Plane) serve(ctx context.Context, door Door) error {
 	front.Service = door.Service
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.handle(front, w, r) })
 	return httpserver.Run(ctx, door.Listener, handler, httpserver.Options{
-		Logger: p.opts.Logger, Grace: p.opts.Grace, HTTP2: true, MaxConnections: p.opts.MaxConnections, Refuse: refuse,
+		Logger: p.opts.Logger, Grace: p.opts.Grace, Linger: linger, HTTP2: true, MaxConnections: p.opts.MaxConnections, Refuse: refuse,
 	})
 }
 

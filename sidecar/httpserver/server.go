@@ -38,6 +38,10 @@ type Options struct {
 	// Grace is how long requests in flight may take to finish after ctx has
 	// ended; the default is 10 s.
 	Grace time.Duration
+	// Linger is how long connections stay open after ctx has ended. Their next
+	// answer says that it is the last, so that no caller sends a request just
+	// when its connection is closed. Zero closes idle ones at once.
+	Linger time.Duration
 	// Stopping, if set, is called when ctx has ended, before the wait: it
 	// should end answers that would go on for ever.
 	Stopping func()
@@ -66,16 +70,25 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// A Handover is the cause of a context's end when somebody else goes on with
+// the listener, so that nobody waits for this server: what is in flight may
+// finish, and connections stay until they are used for the last time, as long
+// as Until goes on. Then Grace begins.
+type Handover struct{ Until context.Context }
+
+func (*Handover) Error() string { return "handed over to a successor" }
+
 // Run serves handler on listener until ctx ends, then closes the listener,
-// waits at most Grace for requests in flight, hijacked connections among
-// them, and cuts the rest. It returns nil unless serving failed or something
-// would not end.
+// has connections linger, waits at most Grace for requests in flight, hijacked
+// connections among them, and cuts the rest. It returns nil unless serving
+// failed or something would not end.
 func Run(ctx context.Context, listener net.Listener, handler http.Handler, opts Options) error {
 	opts = opts.withDefaults()
 	base, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
-	live, listener := newInflight(), newGate(listener, opts)
+	live, connected, listener := newInflight(), newInflight(), newGate(listener, opts)
 	server := newServer(base, live.track(handler), opts)
+	server.ConnState = connected.observe
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	select {
@@ -86,10 +99,29 @@ func Run(ctx context.Context, listener net.Listener, handler http.Handler, opts 
 		return errors.Join(fmt.Errorf("serve %s: %w", listener.Addr(), err), live.wait(cutTimeout))
 	case <-ctx.Done():
 	}
-	opts.Stopping()
-	err := stop(server, live, cut, opts.Grace)
+	live.leaving.Store(true)
+	_ = listener.Close()
 	<-served
-	return err
+	opts.Stopping()
+	lingerOn(ctx, opts.Linger, connected, live)
+	return stop(server, live, cut, opts.Grace)
+}
+
+// lingerOn waits until nobody is connected any more, or for long enough.
+func lingerOn(ended context.Context, linger time.Duration, connected, live *inflight) {
+	ctx, cancel := context.WithTimeout(context.Background(), linger)
+	var handover *Handover
+	if errors.As(context.Cause(ended), &handover) {
+		cancel()
+		ctx, cancel = context.WithCancel(handover.Until)
+	}
+	defer cancel()
+	for _, those := range []*inflight{connected, live} {
+		select {
+		case <-those.none():
+		case <-ctx.Done():
+		}
+	}
 }
 
 func stop(server *http.Server, live *inflight, cut func(), grace time.Duration) error {
