@@ -104,3 +104,22 @@ func BenchmarkOverhead(b *testing.B) {
 		})
 	}
 }
+
+// What this package adds to a request of net/http: the call, the attempt's
+// hooks, and two contexts' worth of them.
+func TestRoundTripAllocates(t *testing.T) {
+	o := options(newRealm(at("a", "http://10.0.0.1:1"), at("b", "http://10.0.0.2:1")))
+	resp := answer(nil, 200, nil)
+	o.Base = roundTrip(func(*http.Request) (*http.Response, error) { return resp, nil })
+	o.TracerProvider, o.MeterProvider = tracenoop.NewTracerProvider(), metricnoop.NewMeterProvider()
+	tr := smartclient.NewTransport(o)
+	req := newRequest(t, "GET", "service://identity/users/1", "")
+	n := testing.AllocsPerRun(1000, func() {
+		if _, err := tr.RoundTrip(req); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n > 4 {
+		t.Errorf("%v allocations, want at most 4", n)
+	}
+}

@@ -103,8 +103,9 @@ func (c *call) choose(n int) (*endpoint, error) {
 		c.t.forget(c.service, err)
 		return nil, err
 	}
+	now := c.t.now()
 	c.balancer = c.t.balancerOf(c.service)
-	if c.view, err = c.balancer.view(s, c.t.now()); err != nil {
+	if c.view, err = c.balancer.view(s, now); err != nil {
 		return nil, err
 	}
 	if n == 1 {
@@ -112,7 +113,6 @@ func (c *call) choose(n int) (*endpoint, error) {
 			return nil, err
 		}
 	}
-	now := c.t.now()
 	if err := c.inTime(now); err != nil {
 		return nil, err
 	}

@@ -46,14 +46,22 @@ func servedAttempt(ctx context.Context) int {
 
 // attemptOf returns the attempt's number, 0 if none can be read.
 func attemptOf(h http.Header) int {
-	n, _ := strconv.ParseUint(first(h, HeaderAttempt), 10, 16)
+	text := first(h, HeaderAttempt)
+	if text == "" { // nearly always, and an error would cost an allocation
+		return 0
+	}
+	n, _ := strconv.ParseUint(text, 10, 16)
 	return int(n)
 }
 
 // timeoutOf returns the time that is left, if it can be read. 31 bits of
 // milliseconds are 24 days.
 func timeoutOf(h http.Header) (time.Duration, bool) {
-	ms, err := strconv.ParseUint(first(h, HeaderTimeout), 10, 31)
+	text := first(h, HeaderTimeout)
+	if text == "" {
+		return 0, false
+	}
+	ms, err := strconv.ParseUint(text, 10, 31)
 	return time.Duration(ms) * time.Millisecond, err == nil
 }
 
