@@ -22,7 +22,7 @@ const HashVersion = "2:"
 // nanoseconds of Unix time. Metadata is one word, the sum of the hashes of its
 // pairs, because a map has no order. See [digest.word] for a step. It finds
 // what was lost or garbled; it is no protection from forgery.
-func (i Instance) Hash() uint64 { return i.sum() }
+func (i Instance) Hash() uint64 { return i.hash(hashPairs(i.Metadata)) }
 
 // hash takes the hash of the metadata, which many instances share.
 func (i *Instance) hash(pairs uint64) uint64 {
@@ -32,19 +32,17 @@ func (i *Instance) hash(pairs uint64) uint64 {
 	return uint64(d.text(i.Owner).text(i.Reason).time(i.Until).time(i.Since))
 }
 
-func (i *Instance) sum() uint64 { return i.hash(hashPairs(i.Metadata)) }
-
 // A hasher spares hashing again the metadata that instances share.
 type hasher struct {
 	pairs map[string]string
 	sum   uint64 // of pairs
 }
 
-func (h *hasher) of(in *Instance) uint64 {
-	if !sameMap(h.pairs, in.Metadata) {
-		h.pairs, h.sum = in.Metadata, hashPairs(in.Metadata)
+func (h *hasher) of(metadata map[string]string) uint64 {
+	if !sameMap(h.pairs, metadata) {
+		h.pairs, h.sum = metadata, hashPairs(metadata)
 	}
-	return in.hash(h.sum)
+	return h.sum
 }
 
 // sameMap tells whether two are one and the same map, not only equal.

@@ -22,11 +22,16 @@ type list struct {
 
 type block []listed
 
-// A listed instance comes with its hash, so that replacing it
-// costs one hash and not two.
+// A listed instance comes with its hash, so that replacing it costs one hash
+// and not two, and with that of its metadata, which few changes touch.
 type listed struct {
 	*Instance
-	sum uint64
+	sum, pairs uint64
+}
+
+func (h *hasher) listing(in *Instance) listed {
+	pairs := h.of(in.Metadata)
+	return listed{Instance: in, sum: in.hash(pairs), pairs: pairs}
 }
 
 // newList keeps the slice.
@@ -37,7 +42,7 @@ func newList(sorted []Instance) list {
 	all := make(block, len(sorted))
 	var hashes hasher
 	for i := range sorted {
-		all[i] = listed{&sorted[i], hashes.of(&sorted[i])}
+		all[i] = hashes.listing(&sorted[i])
 	}
 	l := list{count: len(all)}
 	if len(all) <= blockMost {
@@ -89,7 +94,7 @@ func (e *listEdit) put(in *Instance) uint64 {
 	if found {
 		return e.replace(block, at, in)
 	}
-	now := listed{in, in.sum()}
+	now := new(hasher).listing(in)
 	e.insert(block, at, now)
 	return now.sum
 }
@@ -97,9 +102,11 @@ func (e *listEdit) put(in *Instance) uint64 {
 // replace is put for who has found the instance's place already.
 func (e *listEdit) replace(in, at int, one *Instance) uint64 {
 	e.own(in)
-	before, now := e.blocks[in][at].sum, listed{one, one.sum()}
-	e.blocks[in][at] = now
-	return now.sum - before
+	place := &e.blocks[in][at]
+	before := *place
+	hashes := hasher{before.Metadata, before.pairs}
+	*place = hashes.listing(one)
+	return place.sum - before.sum
 }
 
 func (e *listEdit) insert(in, at int, one listed) {

@@ -70,9 +70,17 @@ func BenchmarkChange(b *testing.B) {
 	}
 }
 
-// BenchmarkFlip is a flag heard by who follows one service of 20 instances.
-func BenchmarkFlip(b *testing.B) {
-	source := stillRealm(1, 20)
+// BenchmarkFlips is a message with flags heard by who follows one service.
+func BenchmarkFlips(b *testing.B) {
+	for _, size := range []struct{ instances, flips int }{{20, 1}, {128, 50}} {
+		b.Run(fmt.Sprintf("%d-of-%d", size.flips, size.instances), func(b *testing.B) {
+			benchmarkFlips(b, size.instances, size.flips)
+		})
+	}
+}
+
+func benchmarkFlips(b *testing.B, instances, flips int) {
+	source := stillRealm(1, instances)
 	f := New(Options{Source: source, Realm: "local", Services: []string{"service-0"}, Logger: slog.New(slog.DiscardHandler)})
 	f.Start()
 	defer f.Close()
@@ -80,16 +88,20 @@ func BenchmarkFlip(b *testing.B) {
 		b.Fatal(err)
 	}
 	feed, revision := f.own.feeds["service-0"], uint64(9)
-	change := registry.Change{Condition: &registry.Condition{ID: "host00007-5000", Status: registry.Passing}}
+	changes := registry.Changes{Epoch: "e", Realm: "local", Service: "service-0"}
+	for i := range flips {
+		c := registry.Condition{ID: fmt.Sprintf("host%05d-5000", i*instances/flips), Status: registry.Passing}
+		changes.Changes = append(changes.Changes, registry.Change{Condition: &c})
+	}
 	b.ReportAllocs()
 	for b.Loop() {
-		change.Revision, change.Previous = revision+1, revision
-		f.bring(feed, registry.Update{Changes: &registry.Changes{
-			Epoch: "e", Realm: "local", Service: "service-0", Changes: []registry.Change{change},
-		}})
-		revision++
+		for i := range changes.Changes {
+			changes.Changes[i].Revision, changes.Changes[i].Previous = revision+1, revision
+			revision++
+		}
+		f.bring(feed, registry.Update{Changes: &changes})
 	}
-	if table, _ := f.Table(); table.Revision.Sequence < revision-1 {
+	if table, _ := f.Table(); table.Revision.Sequence < revision-uint64(flips) {
 		b.Fatal("not applied at once: ", table.Revision)
 	}
 }
