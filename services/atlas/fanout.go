@@ -11,8 +11,13 @@ import (
 	"fairlead.dev/registry/protocol"
 )
 
-// changesAtMost keeps a message well below the payload limit.
-const changesAtMost = 400
+const (
+	// changesAtMost keeps a message well below the payload limit.
+	changesAtMost = 400
+	// digestsSpared is how many digests in a row a service may go without
+	// while it changes: listeners ask by themselves after seven.
+	digestsSpared = 2
+)
 
 // fanout publishes changes and digests. The owner of the state calls it.
 type fanout struct {
@@ -23,6 +28,8 @@ type fanout struct {
 	timer *time.Timer
 	due   time.Time // when the timer fires; zero if it does not
 	open  map[registry.Interest]*batch
+	// spared counts the digests that a service went without.
+	spared map[registry.Interest]int
 }
 
 // A batch holds the changes of one service that wait for their turn.
@@ -34,7 +41,7 @@ type batch struct {
 func newFanout(nc *nats.Conn, log *slog.Logger) *fanout {
 	t := time.NewTimer(time.Hour)
 	t.Stop()
-	return &fanout{nc: nc, log: log, timer: t, open: map[registry.Interest]*batch{}}
+	return &fanout{nc: nc, log: log, timer: t, open: map[registry.Interest]*batch{}, spared: map[registry.Interest]int{}}
 }
 
 func changeOf(t transition) registry.Change {
@@ -125,12 +132,27 @@ func (f *fanout) publish(c registry.Changes) {
 	f.send(protocol.Routes(registry.Interest{Realm: c.Realm, Service: c.Service}), protocol.KindPackedChanges, protocol.PackChanges(&c))
 }
 
-// digests publishes a realm's digest and those of its services.
-func (f *fanout) digests(t *registry.Table) {
+// digests publishes a realm's digest and those of its services, or of all that
+// are not to be spared.
+func (f *fanout) digests(t *registry.Table, all bool) {
 	f.sendDigest(t.Digest(""))
 	for s := range t.Services() {
-		f.sendDigest(t.Digest(s.Name))
+		if all || !f.spare(registry.Interest{Realm: t.Realm, Service: s.Name}) {
+			f.sendDigest(t.Digest(s.Name))
+		}
 	}
+}
+
+// spare tells whether a service goes without this digest. Those that change
+// right now do: the next change tells as well whether one was missed, and a
+// digest would cost a thousand listeners as much as a change does.
+func (f *fanout) spare(of registry.Interest) bool {
+	if f.open[of] == nil || f.spared[of] >= digestsSpared {
+		delete(f.spared, of)
+		return false
+	}
+	f.spared[of]++
+	return true
 }
 
 func (f *fanout) sendDigest(d registry.Digest) {

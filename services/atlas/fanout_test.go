@@ -1,6 +1,7 @@
 package atlas
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -40,5 +41,29 @@ func TestAnotherServiceDoesNotPutOffThoseThatWait(t *testing.T) {
 	f.wake(now.Add(2*gapLeast), now)
 	if !f.due.Equal(now.Add(gapLeast)) {
 		t.Errorf("due after %v, expected %v", f.due.Sub(now), gapLeast)
+	}
+}
+
+// TestDigestsAreSparedWhileAServiceChanges: two in a row at most, and none once
+// it rests.
+func TestDigestsAreSparedWhileAServiceChanges(t *testing.T) {
+	f := newFanout(nil, nil)
+	of := registry.Interest{Realm: "local", Service: "identity"}
+	rounds := func(n int) (spared []bool) {
+		for range n {
+			spared = append(spared, f.spare(of))
+		}
+		return spared
+	}
+	if got := rounds(2); slices.Contains(got, true) {
+		t.Errorf("a service at rest was spared: %v", got)
+	}
+	f.batch(of)
+	if got, want := rounds(6), []bool{true, true, false, true, true, false}; !slices.Equal(got, want) {
+		t.Errorf("a service that changes was spared: %v, expected %v", got, want)
+	}
+	f.flush(time.Now())
+	if got := rounds(1); got[0] || len(f.spared) > 0 {
+		t.Errorf("a service that rests again was spared: %v", got)
 	}
 }

@@ -144,7 +144,7 @@ func (s *state) proclaim(t transition, now time.Time) {
 		s.putBack(s.lead.mandate, t)
 	}
 	if isOwn(t.entry.key) {
-		s.publishDigests()
+		s.publishDigests(true)
 	}
 	if t.routes() {
 		s.fanout.add(s.model.epoch, t, now)
@@ -214,9 +214,10 @@ func (s *state) govern(at time.Time) {
 	s.endExpired(s.lead.mandate, at)
 	// A leader that is cut off does not know it at once. What it says of its
 	// tables would lead others back, so it says it only with the bucket's word.
-	if at.Sub(s.published) >= s.digestEvery(at) && at.Sub(s.lead.answered) < digestsFor {
+	every := s.digestEvery(at)
+	if at.Sub(s.published) >= every && at.Sub(s.lead.answered) < digestsFor {
 		s.published = at
-		s.publishDigests()
+		s.publishDigests(every < s.node.opts.DigestEvery)
 		s.node.samples.store(s.node, at)
 	}
 }
@@ -237,9 +238,9 @@ func (s *state) digestEvery(at time.Time) time.Duration {
 	return s.node.opts.DigestEvery
 }
 
-func (s *state) publishDigests() {
+func (s *state) publishDigests(all bool) {
 	for _, t := range s.model.tables() {
-		s.fanout.digests(t)
+		s.fanout.digests(t, all)
 	}
 }
 

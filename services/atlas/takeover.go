@@ -77,7 +77,7 @@ func (s *state) takeOver(ctx context.Context, now time.Time) {
 		}
 	}
 	s.published = now
-	s.publishDigests()
+	s.publishDigests(true)
 	s.adoptExpiries()
 	s.putBackAll()
 	s.probeDoubtful(ctx, s.node.moment(now))
