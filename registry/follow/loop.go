@@ -262,7 +262,7 @@ func (f *Follower) publish() {
 	if s.roster {
 		next.interests = s.interests()
 	}
-	next.table = s.table.As(s.revision(), s.source(), s.updated())
+	next.table = s.table.As(s.standing())
 	f.view.Store(next)
 	if s.dirty {
 		close(shown.changed)
@@ -273,39 +273,26 @@ func (f *Follower) publish() {
 	s.dirty, s.heard, s.roster, s.firsts = false, false, false, nil
 }
 
-// revision is the latest of all feeds in the current epoch.
-func (s *state) revision() registry.Revision {
-	r := registry.Revision{Epoch: s.epoch}
+// standing tells as of when the table is: the latest revision of all feeds in
+// the current epoch; the cache as its source as long as anything is from there;
+// and when the feed that was confirmed longest ago was.
+func (s *state) standing() (at registry.Revision, source registry.TableSource, updated time.Time) {
+	at, source = registry.Revision{Epoch: s.epoch}, registry.Live
 	for _, feed := range s.feeds {
 		if feed.epoch == s.epoch {
-			r.Sequence = max(r.Sequence, feed.sequence)
+			at.Sequence = max(at.Sequence, feed.sequence)
 		}
-	}
-	return r
-}
-
-// source is the cache as long as anything is from there.
-func (s *state) source() registry.TableSource {
-	for _, feed := range s.feeds {
 		if feed.cached {
-			return registry.Cached
+			source = registry.Cached
 		}
-	}
-	return registry.Live
-}
-
-// updated is when the feed that was confirmed longest ago was.
-func (s *state) updated() time.Time {
-	if len(s.feeds) == 0 {
-		return time.Now()
-	}
-	var oldest time.Time
-	for _, feed := range s.feeds {
 		if feed.synced {
-			oldest = sooner(oldest, feed.confirmed)
+			updated = sooner(updated, feed.confirmed)
 		}
 	}
-	return oldest
+	if len(s.feeds) == 0 {
+		updated = time.Now()
+	}
+	return at, source, updated
 }
 
 // next returns when to look at the clock again.
