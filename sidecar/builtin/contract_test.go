@@ -7,16 +7,16 @@ import (
 	"fairlead.dev/sidecar/planetest"
 )
 
-func TestContract(t *testing.T) {
-	planetest.Run(t, func(t *testing.T) planetest.Plane {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		plane, err := New(Options{Realm: planetest.Realm, Listener: listener})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return planetest.Plane{DataPlane: plane, Addr: func() string { return listener.Addr().String() }}
-	})
+func makePlane(t *testing.T) planetest.Plane {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plane, err := New(Options{Realm: planetest.Realm, Listener: listener})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return planetest.Plane{DataPlane: plane, Addr: func() string { return listener.Addr().String() }}
 }
+
+func TestContract(t *testing.T) { planetest.Run(t, makePlane) }

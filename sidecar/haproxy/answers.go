@@ -35,6 +35,9 @@ const (
 // refusals are looked at before a request is.
 func refusals() []answer {
 	return []answer{
+		// HAProxy would pass both on, and instances read them in different ways.
+		{400, "invalid-request", "a request of HTTP/1.0 must not have Transfer-Encoding", problem.NotProcessed, "HTTP_1.0 { req.hdr(transfer-encoding) -m found }"},
+		{400, "invalid-request", "a header must not have NUL in it", problem.NotProcessed, `{ req.hdrs -m reg '\x00' }`},
 		{403, "host-refused", "tunnels (CONNECT) are not offered: call services by http://NAME.service/", problem.NotProcessed, "METH_CONNECT"},
 		{400, "invalid-service", "Fairlead-Service: must be given once", problem.NotProcessed, "{ req.fhdr_cnt(fairlead-service) gt 1 }"},
 		{421, "host-refused", hostText + " is not a name of this sidecar; if it should be, allow it there", problem.NotProcessed, "named !at_home !absolute !trusted"},

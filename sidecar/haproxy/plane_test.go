@@ -46,8 +46,10 @@ func newPlane(t *testing.T, opts Options) *Plane {
 }
 
 func TestContract(t *testing.T) {
-	planetest.Run(t, func(t *testing.T) planetest.Plane {
-		plane := newPlane(t, options(t))
-		return planetest.Plane{DataPlane: plane, Up: plane.Up(), Addr: func() string { return plane.Status().Addr }}
-	})
+	planetest.Run(t, makePlane)
+}
+
+func makePlane(t *testing.T) planetest.Plane {
+	plane := newPlane(t, options(t))
+	return planetest.Plane{DataPlane: plane, Up: plane.Up(), Addr: func() string { return plane.Status().Addr }}
 }

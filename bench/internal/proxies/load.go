@@ -45,10 +45,10 @@ var (
 )
 
 // Wrk loads a URL as fast as it goes on one thread, and returns the number of
-// requests. Any failure of one is an error.
+// requests; it counts whole seconds. Any failure of one is an error.
 func Wrk(ctx context.Context, url string, connections int, d time.Duration) (int, error) {
 	out, err := exec.CommandContext(ctx, "taskset", "-c", LoadCore, "wrk", "-t1", "-c"+strconv.Itoa(connections),
-		fmt.Sprintf("-d%dms", d.Milliseconds()), "-H", "Fairlead-Service: "+Service, url).CombinedOutput()
+		fmt.Sprintf("-d%ds", int(d.Seconds())), "-H", "Fairlead-Service: "+Service, url).CombinedOutput()
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w: %s", errWrk, err, out)
 	}
