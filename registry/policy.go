@@ -13,7 +13,8 @@ type Policy struct {
 	Attempts int `json:"attempts,omitempty"`
 	// Timeout bounds a call with all its attempts, the answer's body included;
 	// TryTimeout one attempt up to the headers of its answer. Both are above
-	// zero and at most 1 h. A service that streams for long sets no Timeout.
+	// zero and at most 1 h. Upgrades and event streams are not bound by
+	// Timeout; a service with other answers that last sets none.
 	Timeout    Duration `json:"timeout,omitempty"`
 	TryTimeout Duration `json:"try_timeout,omitempty"`
 	// Hedge asks callers to send an idempotent request that is slow to another

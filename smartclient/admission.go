@@ -50,7 +50,7 @@ func (a *admission) leave() {
 
 // throttled decides by a uniform roll in [0, 1).
 func (a *admission) throttled(now time.Duration, roll float64) bool {
-	requests, accepted := a.answers.sum(a.answers.turnAt(now))
+	requests, accepted := a.answers.sum(a.answers.turnAt(now), 0)
 	return roll < refusal(a.factor, requests, accepted)
 }
 

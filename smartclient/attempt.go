@@ -23,6 +23,7 @@ type attempt struct {
 	status int
 
 	url    url.URL
+	left   [1]string // the value of HeaderTimeout
 	wire   wire
 	hooks  httptrace.ClientTrace
 	parent context.Context         // of a race; nil: the call's

@@ -25,8 +25,8 @@ func (b *budget) charge(now time.Duration, n int) {
 func (b *budget) spend(now time.Duration) bool {
 	turn := b.turnAt(now)
 	mine := b.at(turn)
-	mine.marked.Add(1) // first, so that racing spenders see one another
-	requests, retries := b.sum(turn)
+	mine.marked.Add(1)                  // first, so that racing spenders see one another
+	requests, retries := b.sum(turn, 1) // so that the bound holds of every whole window
 	if affordable(b.terms, requests, retries) {
 		return true
 	}

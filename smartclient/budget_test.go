@@ -51,6 +51,30 @@ func TestBudgetBoundsEveryWindow(t *testing.T) {
 	}
 }
 
+// A storm after a calm, at any moment of the window: in the storm's own ten
+// seconds there are at most a fifth of its requests and ten a second.
+func TestBudgetBoundsAStorm(t *testing.T) {
+	for _, begins := range []time.Duration{20 * time.Second, 20300 * time.Millisecond, 20999 * time.Millisecond} {
+		b := newBudget(Budget{}.withDefaults())
+		for now := time.Duration(0); now < begins; now += 5 * time.Millisecond {
+			b.request(now)
+		}
+		requests, retries := 0, 0
+		for now := begins; now < begins+10*time.Second; now += 500 * time.Microsecond {
+			b.request(now)
+			requests++
+			for range 2 {
+				if b.spend(now) {
+					retries++
+				}
+			}
+		}
+		if most := requests/5 + 100; retries > most || retries < most*8/10 {
+			t.Errorf("from %v: %d retries of %d requests, want at most %d", begins, retries, requests, most)
+		}
+	}
+}
+
 func TestBudgetForgets(t *testing.T) {
 	b := newBudget(Budget{Ratio: 1, MinPerSecond: -1}.withDefaults())
 	b.request(0)

@@ -127,8 +127,8 @@ func (c *call) choose(n int) (*endpoint, error) {
 
 // begin does what has to wait for the service's policy, and asks to be let in.
 func (c *call) begin() (err error) {
-	if c.byPolicy {
-		c.bound(c.view.terms.timeout)
+	if timeout := c.view.terms.timeout; timeout > 0 && c.byPolicy && !lasting(c.req.Header) {
+		c.bound(timeout)
 	}
 	c.key()
 	if c.bodies, err = newReplay(c.req, c.repeatable()); err != nil {

@@ -2,6 +2,8 @@ package smartclient
 
 import (
 	"context"
+	"net/http"
+	"strings"
 	"time"
 )
 
@@ -29,6 +31,12 @@ func (c *call) bound(timeout time.Duration) {
 	case timeout > 0:
 		c.ctx, c.cancel = context.WithTimeout(c.ctx, timeout-(c.t.now()-c.began))
 	}
+}
+
+// lasting tells whether an answer is meant to last longer than any policy of a
+// whole service can mean: an upgrade, or server-sent events.
+func lasting(h http.Header) bool {
+	return len(h["Upgrade"]) > 0 || strings.Contains(first(h, "Accept"), "text/event-stream")
 }
 
 // inTime refuses an attempt that cannot end before the call does: the time is

@@ -163,6 +163,24 @@ func TestTimeoutCoversTheBody(t *testing.T) {
 	})
 }
 
+// What is meant to last is bound by what its caller says, not by the policy.
+func TestPolicyTimeoutSparesStreams(t *testing.T) {
+	for header, value := range map[string]string{"Upgrade": "websocket", "Accept": "text/event-stream"} {
+		o := options(twoInstances().withPolicy(registry.Policy{Timeout: registry.Duration(time.Second)}))
+		o.Base = roundTrip(func(req *http.Request) (*http.Response, error) {
+			if _, bound := req.Context().Deadline(); bound || req.Header.Get(smartclient.HeaderTimeout) != "" {
+				t.Errorf("%s: %s is bound", header, value)
+			}
+			return answer(req, 200, nil), nil
+		})
+		req := newRequest(t, "GET", "service://identity/", "")
+		req.Header.Set(header, value)
+		if _, err := smartclient.NewTransport(o).RoundTrip(req); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // A policy is changed while a client lives, and counts from the next call on.
 func TestPolicyIsLive(t *testing.T) {
 	r := newRealm(at("a", "http://10.0.0.1:1"), at("b", "http://10.0.0.2:1"), at("c", "http://10.0.0.3:1"))

@@ -44,9 +44,10 @@
 // There are at most three attempts, with jittered pauses inside the context's
 // deadline, and a budget for each service keeps retries from multiplying a
 // service's trouble. A body is repeated only if it can be: by GetBody, because
-// nothing of it was read yet, or because it is idempotent, of known length and
-// at most 64 KiB, so that it was buffered before it was sent. Once a response's headers have been
-// handed to the caller nothing is repeated any more.
+// nothing of it was read yet, or because the request may be repeated and the
+// body is of known length and at most 64 KiB, so that it was buffered before it
+// was sent. Once a response's headers have been handed to the caller nothing is
+// repeated any more.
 //
 // With [Options].Hedge, or where the service's policy asks for it, a request of
 // an idempotent method that has no answer after about the 95th percentile of the
@@ -57,6 +58,11 @@
 // A proxy in front of other people's clients uses [RetryUnsent] instead: only
 // what was never sent is repeated, and GET, HEAD and OPTIONS without a body
 // that got no answer.
+//
+// net/http repeats some requests by itself, when a kept connection turns out to
+// be dead: GET, HEAD, OPTIONS and TRACE, and what had written nothing. These
+// resends are charged to the budget and counted. For requests that only carry
+// an Idempotency-Key it is turned off, unless the service heeds the key.
 //
 // # Layers
 //
@@ -71,7 +77,8 @@
 //
 // A call ends with the request's context, or when [Options].Timeout is over, or
 // the request's own Fairlead-Timeout header, or, where the caller says nothing,
-// the policy's timeout, the answer's body included. Each attempt tells its
+// the policy's timeout, the answer's body included. (The policy's is not for
+// upgrades and event streams, which are meant to last.) Each attempt tells its
 // instance in that header how many milliseconds are left; a smart service's
 // request contexts end then, so what it calls in them is told still less. A
 // request whose time is over, or less than the quickest of a hundred answers of
@@ -81,11 +88,6 @@
 //
 // What a service's metadata says in its [registry.Policy] counts where the
 // caller's Options say nothing, from the next call on whenever it changes.
-//
-// net/http repeats some requests by itself, when a kept connection turns out to
-// be dead: GET, HEAD, OPTIONS and TRACE, and what had written nothing. These
-// resends are charged to the budget and counted. For requests that only carry
-// an Idempotency-Key it is turned off.
 //
 // # Beyond http.Client
 //

@@ -194,3 +194,17 @@ func ExampleFanOut() {
 	// identity 200 false
 	// unknown 0 true
 }
+
+// A handler that is not a smart service's heeds what its caller says.
+func ExampleInbound() {
+	handler := func(w http.ResponseWriter, r *http.Request) {
+		ctx, served := smartclient.Inbound(r)
+		defer served()
+		_, bound := ctx.Deadline()
+		fmt.Println("the caller waits for a limited time:", bound)
+	}
+	r := httptest.NewRequest("GET", "/users/1", nil)
+	r.Header.Set(smartclient.HeaderTimeout, "1500")
+	handler(httptest.NewRecorder(), r)
+	// Output: the caller waits for a limited time: true
+}

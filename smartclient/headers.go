@@ -31,7 +31,8 @@ func (a *attempt) headers(out *http.Request) {
 		out.Header.Set(HeaderAttempt, strconv.Itoa(number))
 	}
 	if timed {
-		out.Header.Set(HeaderTimeout, timeoutText(time.Until(deadline)))
+		a.left[0] = timeoutText(time.Until(deadline))
+		out.Header[HeaderTimeout] = a.left[:]
 	}
 	if c.ownKey != "" {
 		out.Header[keyHeader] = []string{c.ownKey}

@@ -6,8 +6,12 @@ import (
 	"time"
 )
 
-// slots divide a tally's window, so it slides by tenths.
-const slots = 10
+// slots divide a tally's window, so it slides by tenths. One more is kept, for
+// the window's beginning lies within a slot.
+const (
+	slots = 10
+	kept  = slots + 1
+)
 
 // A tally counts a service's requests, and those among them or beside them that
 // somebody marked, over a sliding window. The counts are of one process. Every
@@ -16,7 +20,7 @@ const slots = 10
 type tally struct {
 	window time.Duration
 	turns  sync.Mutex
-	slot   [slots]tallySlot
+	slot   [kept]tallySlot
 }
 
 type tallySlot struct {
@@ -29,7 +33,7 @@ type tallySlot struct {
 func (t *tally) start(window time.Duration) {
 	t.window = window
 	for i := range t.slot {
-		t.slot[i].turn.Store(-slots)
+		t.slot[i].turn.Store(-kept)
 	}
 }
 
@@ -38,7 +42,7 @@ func (t *tally) turnAt(now time.Duration) int64 { return int64(now * slots / t.w
 
 // at returns the slot of a moment, emptied if its turn has come round again.
 func (t *tally) at(turn int64) *tallySlot {
-	s := &t.slot[turn%slots]
+	s := &t.slot[turn%kept]
 	if s.turn.Load() < turn {
 		t.begin(s, turn)
 	}
@@ -60,10 +64,16 @@ func (t *tally) begin(s *tallySlot, turn int64) {
 // request notes a request that came in.
 func (t *tally) request(now time.Duration) { t.at(t.turnAt(now)).requests.Add(1) }
 
-func (t *tally) sum(turn int64) (requests, marked int64) {
+// sum adds up the window that ends with a turn: the requests of its tenths, and
+// of the marks also those of so many tenths before, for who must not count too
+// few of them.
+func (t *tally) sum(turn, before int64) (requests, marked int64) {
 	for i := range t.slot {
-		if t.slot[i].turn.Load() > turn-slots {
+		age := turn - t.slot[i].turn.Load()
+		if age < slots {
 			requests += t.slot[i].requests.Load()
+		}
+		if age < slots+before {
 			marked += t.slot[i].marked.Load()
 		}
 	}
