@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"fairlead.dev/registry"
@@ -32,6 +33,8 @@ type keeper struct {
 	has *model
 	// retired are the workers that a reload has replaced not long ago.
 	retired []retired
+	// settled are the farms that has is known to be equal to.
+	settled map[*farm]bool
 	// leaving are the servers in quarantine, by slot/name.
 	leaving map[string]time.Time
 	// unsaved tells that what is on disk is not what HAProxy has.
@@ -65,6 +68,11 @@ func (p *Plane) Run(ctx context.Context) error {
 		return err
 	}
 	defer endOwn()
+	names, stopNames := context.WithCancel(context.Background())
+	var resolving sync.WaitGroup
+	resolving.Go(func() { p.names.run(names) })
+	defer resolving.Wait()
+	defer stopNames()
 	k.table = p.begin()
 	if err := k.take(ctx); err != nil {
 		close(stop)
@@ -103,8 +111,11 @@ func (k *keeper) end(stop chan struct{}) error {
 	return err
 }
 
+// compareShare is how much longer than a comparison the pause after it is.
+const compareShare = 50
+
 func (k *keeper) loop(ctx context.Context) {
-	compare := time.NewTicker(k.plane.opts.Compare)
+	compare := time.NewTimer(k.plane.opts.Compare)
 	defer compare.Stop()
 	for {
 		select {
@@ -114,10 +125,26 @@ func (k *keeper) loop(ctx context.Context) {
 			k.table = o.table
 			o.done <- k.reconcile(ctx)
 		case <-compare.C:
+			began := time.Now()
 			k.compare(ctx)
+			// Of large tables it takes a while, in which nothing is applied.
+			compare.Reset(max(k.plane.opts.Compare, compareShare*time.Since(began)))
+		case <-k.plane.names.changed:
+			k.renamed(ctx)
 		case <-k.process.ended:
 			k.revive(ctx)
 		}
+	}
+}
+
+// renamed follows addresses that have changed.
+func (k *keeper) renamed(ctx context.Context) {
+	k.wishes.reshape()
+	if k.table == nil {
+		return
+	}
+	if err := k.reconcile(ctx); err != nil {
+		k.plane.log.Warn("cannot follow the address of a host", "error", err)
 	}
 }
 
@@ -131,7 +158,7 @@ func (k *keeper) compare(ctx context.Context) {
 		k.has = nil
 		return
 	}
-	k.has = now
+	k.has, k.settled = now, nil
 	k.plane.ledger.own(now.entries, now.slots)
 	if k.table == nil {
 		return
@@ -145,6 +172,7 @@ func (k *keeper) compare(ctx context.Context) {
 		return
 	}
 	k.sweep(ctx)
+	k.plane.names.keep(hostsOf(k.table))
 	k.save()
 	k.in.trimLog()
 }
@@ -161,21 +189,25 @@ func (k *keeper) reconcile(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		k.has = now
+		k.has, k.settled = now, nil
 		k.plane.ledger.own(now.entries, now.slots)
 	}
-	commands, err := plan(farms, k.has)
+	commands, err := plan(farms, k.has, k.settled)
 	if errors.Is(err, errNoSlot) {
 		return k.restructure(ctx, "more services than slots")
 	}
 	if err != nil {
 		return err
 	}
-	return k.send(ctx, commands)
+	if err := k.send(ctx, commands); err != nil {
+		return err
+	}
+	k.settled = settledBy(farms)
+	return nil
 }
 
 func (k *keeper) farms() []*farm {
-	farms := k.wishes.of(k.table, unknownHost)
+	farms := k.wishes.of(k.table, k.plane.names.find)
 	unfit := k.wishes.unfit()
 	k.plane.note(func(s *Status) { s.Unfit = unfit })
 	return farms

@@ -188,8 +188,9 @@ func assign(farms []*farm, have *model) (map[string]string, error) {
 
 // plan returns the commands that make what HAProxy has what the farms want.
 // Servers that nobody wants any more go into maintenance; to delete them is
-// [sweep]'s business.
-func plan(farms []*farm, have *model) ([]command, error) {
+// the sweep's business. The servers of farms that are settled are not looked
+// at: HAProxy was made equal to them before and not looked at since.
+func plan(farms []*farm, have *model, settled map[*farm]bool) ([]command, error) {
 	slots, err := assign(farms, have)
 	if err != nil {
 		return nil, err
@@ -201,9 +202,12 @@ func plan(farms []*farm, have *model) ([]command, error) {
 		wanted[f.service] = entryOf(slots[f.service], f.usable())
 		owners[slots[f.service]] = f
 	}
+
 	p.entries(wanted, have.entries)
 	for slot, f := range owners {
-		p.servers(slot, f.servers, have.servers[slot])
+		if !settled[f] || slotIn(have.entries[f.service], have.slots) != slot {
+			p.servers(slot, f.servers, have.servers[slot])
+		}
 	}
 	for slot, servers := range have.servers {
 		if owners[slot] == nil {
@@ -280,4 +284,13 @@ func (m *model) equal(o *model) bool {
 		}
 	}
 	return true
+}
+
+// settledBy returns the farms as what HAProxy is equal to.
+func settledBy(farms []*farm) map[*farm]bool {
+	set := make(map[*farm]bool, len(farms))
+	for _, f := range farms {
+		set[f] = true
+	}
+	return set
 }

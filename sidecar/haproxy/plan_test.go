@@ -84,7 +84,7 @@ func TestPlan(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			commands, err := plan(c.want, c.have)
+			commands, err := plan(c.want, c.have, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -96,7 +96,7 @@ func TestPlan(t *testing.T) {
 			if !slices.Equal(got, c.plan) {
 				t.Errorf("planned\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(c.plan, "\n"))
 			}
-			if again, _ := plan(c.want, c.have); len(again) > 0 {
+			if again, _ := plan(c.want, c.have, nil); len(again) > 0 {
 				t.Errorf("once that is done there is still %v", again)
 			}
 		})
@@ -105,7 +105,7 @@ func TestPlan(t *testing.T) {
 
 func TestPlanWithoutASlot(t *testing.T) {
 	farms := []*farm{wants("a", "x ready"), wants("b", "x ready"), wants("c", "x ready")}
-	if _, err := plan(farms, has(t)); !errors.Is(err, errNoSlot) {
+	if _, err := plan(farms, has(t), nil); !errors.Is(err, errNoSlot) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -58,6 +58,8 @@ type Options struct {
 	Logger *slog.Logger
 	// MeterProvider is OpenTelemetry's global one by default.
 	MeterProvider metric.MeterProvider
+
+	resolve resolve // for tests
 }
 
 func (o Options) withDefaults() Options {
@@ -111,6 +113,7 @@ type Plane struct {
 	log  *slog.Logger
 	// ledger adds up what HAProxy counts.
 	ledger *ledger
+	names  *names
 	offer  chan offer
 	up     chan struct{}
 
@@ -139,7 +142,7 @@ func New(opts Options) (*Plane, error) {
 	in := folder{path}
 	return &Plane{
 		opts: opts, in: in, ledger: newLedger(runtimeAPI{in.file(runtimeSock)}), log: opts.Logger.With("component", "haproxy"),
-		offer: make(chan offer), up: make(chan struct{}),
+		names: newNames(opts.resolve), offer: make(chan offer), up: make(chan struct{}),
 	}, nil
 }
 

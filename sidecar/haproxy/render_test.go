@@ -29,7 +29,7 @@ func FuzzNames(f *testing.F) {
 		var w wishes
 		farms := w.of(table, func(string) (netip.Addr, bool) { return netip.MustParseAddr("10.9.9.9"), true })
 		onlyServers(t, farms)
-		commands, err := plan(farms, newModel(2))
+		commands, err := plan(farms, newModel(2), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

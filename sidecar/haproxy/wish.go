@@ -96,7 +96,9 @@ func (w *wishes) of(t *registry.Table, find lookup) []*farm {
 	return farms
 }
 
-func unknownHost(string) (netip.Addr, bool) { return netip.Addr{}, false }
+// reshape has every service looked at again, because what names mean has
+// changed.
+func (w *wishes) reshape() { w.shaped = nil }
 
 // unfit names the instances that were left out, as service/id.
 func (w *wishes) unfit() (names []string) {
@@ -107,4 +109,15 @@ func (w *wishes) unfit() (names []string) {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// hostsOf returns the hosts of a table's instances.
+func hostsOf(t *registry.Table) map[string]bool {
+	hosts := map[string]bool{}
+	for s := range t.Services() {
+		for in := range s.All() {
+			hosts[in.Host] = true
+		}
+	}
+	return hosts
 }
