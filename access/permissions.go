@@ -19,6 +19,7 @@ type Permissions struct {
 var platformEvents = []string{
 	bus.EventPrefix + ".*.*.instance.>", bus.EventPrefix + ".*.*.service.>", bus.EventPrefix + ".*.*.entry.>",
 	bus.EventPrefix + ".*.*.registry.>", bus.EventPrefix + ".*.*.deploy.>",
+	bus.EventPrefix + ".*.*.setting.>",
 }
 
 // Permissions returns what a user may say and hear in account APP. Those of

@@ -53,3 +53,18 @@ type ServiceUpdated struct {
 
 // EventType implements [Data].
 func (ServiceUpdated) EventType() Type { return TypeServiceUpdated }
+
+// SettingChanged says that one of a service's settings was set or taken away.
+// Values are not in it: more may read events than settings.
+type SettingChanged struct {
+	AboutService
+	// Revision is that of the settings' bucket, whose epoch compares with no
+	// other.
+	Revision Revision `json:"revision"`
+	Name     string   `json:"name"`
+	// Gone tells that it was taken away.
+	Gone bool `json:"gone,omitempty"`
+}
+
+// EventType implements [Data].
+func (SettingChanged) EventType() Type { return TypeSettingChanged }

@@ -22,7 +22,10 @@ const (
 )
 
 // What happens to a service as a whole.
-const TypeServiceUpdated Type = "dev.fairlead.service.updated.v1"
+const (
+	TypeServiceUpdated Type = "dev.fairlead.service.updated.v1"
+	TypeSettingChanged Type = "dev.fairlead.setting.changed.v1"
+)
 
 // What happens to the registry itself.
 const (
@@ -54,7 +57,7 @@ func Types() []Type {
 		TypeInstanceEnabled, TypeInstanceDisabled,
 		TypeInstanceDrainChanged, TypeInstanceWeightChanged,
 		TypeInstanceDeregistered, TypeInstanceEvicted,
-		TypeServiceUpdated,
+		TypeServiceUpdated, TypeSettingChanged,
 		TypeEntryQuarantined, TypeEntryRecovered, TypeRegistryRebuilt,
 		TypeRegistryHeld, TypeRegistryReleased,
 		TypeDeployVersionChanged, TypeDeployStarted, TypeDeployFinished,
@@ -102,6 +105,8 @@ func (t Type) NewData() (Data, error) {
 		return &InstanceEvicted{}, nil
 	case TypeServiceUpdated:
 		return &ServiceUpdated{}, nil
+	case TypeSettingChanged:
+		return &SettingChanged{}, nil
 	case TypeEntryQuarantined:
 		return &EntryQuarantined{}, nil
 	case TypeEntryRecovered:

@@ -172,7 +172,7 @@ func (n *Node) start(ctx context.Context) error {
 	n.loops.Go(func() { n.events.run(running) })
 	n.loops.Go(func() { n.watchBucket(running) })
 	n.loops.Go(func() { n.watchStreams(running) })
-	if err := cmp.Or(n.watchConnections(running), n.watchLeader()); err != nil {
+	if err := cmp.Or(n.watchConnections(running), n.watchLeader(), n.tellOfSettings(running)); err != nil {
 		return err
 	}
 	if err := n.hearNodes(running); err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -46,7 +45,7 @@ func (n *Node) readSettings(ctx context.Context, k registry.ServiceKey) (registr
 	if err != nil {
 		return all, fmt.Errorf("%w: read settings: %w", registry.ErrUnavailable, err)
 	}
-	all.Revision = registry.Revision{Epoch: strconv.FormatInt(info.Created.UnixNano(), 36), Sequence: info.State.LastSeq}
+	all.Revision = registry.Revision{Epoch: settingsEpoch(info), Sequence: info.State.LastSeq}
 	for _, subject := range slices.Sorted(maps.Keys(info.State.Subjects)) {
 		m, err := stream.GetLastMsgForSubject(ctx, subject)
 		switch {

@@ -1,6 +1,7 @@
 package atlas
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"fairlead.dev/bus/provision"
 	"fairlead.dev/registry"
 	"fairlead.dev/registry/atlasclient"
+	"fairlead.dev/schemas"
 )
 
 func TestSettingsAreHeardWhoeverPutsThem(t *testing.T) {
@@ -60,5 +62,44 @@ func TestSettingsAreHeardWhoeverPutsThem(t *testing.T) {
 	long := strings.Repeat("x", 5000)
 	if _, err := client.Configure(t.Context(), identity, "GREETING", &long); !errors.As(err, &fields) || fields[0].Field != "value" {
 		t.Errorf("a long value: %v", err)
+	}
+}
+
+func TestSettingsBecomeEventsWithoutTheirValues(t *testing.T) {
+	b := startBus(t, t.TempDir())
+	startNode(t, b, Terms{})
+	client := atlasclient.New(b.app, atlasclient.Options{Logger: quiet()})
+	events := b.feed(t, "feed.v1.local.identity.setting.changed")
+	secret := "not for every reader"
+	set, err := client.Configure(t.Context(), identity, "GREETING", &secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := events(t)
+	var told schemas.SettingChanged
+	if err := json.Unmarshal(data, &told); err != nil || told.Name != "GREETING" || told.Gone || told.Revision.Sequence != set.Sequence || told.Revision.Epoch != set.Epoch {
+		t.Errorf("told of %+v, %v", told, err)
+	}
+	if strings.Contains(string(data), secret) {
+		t.Errorf("the event has the value: %s", data)
+	}
+}
+
+func TestABucketOfSettingsDeletedByHandIsMadeAgain(t *testing.T) {
+	b := startBus(t, t.TempDir())
+	n := startNode(t, b, Terms{})
+	client := atlasclient.New(b.app, atlasclient.Options{Logger: quiet()})
+	hello := "hello"
+	before, err := client.Configure(t.Context(), identity, "GREETING", &hello)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.store.js.DeleteStream(t.Context(), settingsStream); err != nil {
+		t.Fatal(err)
+	}
+	n.mendStreams(t.Context())
+	after, err := client.Configure(t.Context(), identity, "GREETING", &hello)
+	if err != nil || after.Epoch == before.Epoch || after.Sequence != 1 {
+		t.Errorf("set at %s, and anew at %s, %v", before, after, err)
 	}
 }
