@@ -3,6 +3,7 @@ package sidecar
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 )
 
 // Mount adds what a sidecar answers under its own address, beside the requests
@@ -32,12 +33,9 @@ func (s *Sidecar) answerHealth(w http.ResponseWriter, _ *http.Request) {
 		Output string `json:"output,omitempty"`
 	}{Status: "pass"}
 	code := http.StatusOK
-	if status := s.Status(); !status.Carrying() {
+	if problems := s.Status().Problems; len(problems) > 0 {
 		code = http.StatusServiceUnavailable
-		body.Status, body.Output = "fail", "the data plane does not carry the table yet"
-		if status.LastError != "" {
-			body.Output = "the data plane refused the table: " + status.LastError
-		}
+		body.Status, body.Output = "fail", strings.Join(problems, "; ")
 	}
 	answer(w, code, "application/health+json", body)
 }

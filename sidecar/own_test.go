@@ -1,10 +1,15 @@
 package sidecar
 
 import (
+	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"fairlead.dev/registry"
 )
@@ -56,4 +61,73 @@ func TestASidecarExplainsItsOwnView(t *testing.T) {
 			t.Errorf("%s: %d, want %d", path, w.Code, want)
 		}
 	}
+}
+
+// A fakeDescriber is a plane that tells of itself.
+type fakeDescriber struct{ fakePlane }
+
+func (*fakeDescriber) Describe() PlaneStatus {
+	return PlaneStatus{Kind: "fake", Reloads: 3, Why: "a new service"}
+}
+
+func TestTheStatusSaysWhyAPlaneIsNotWell(t *testing.T) {
+	applied := Status{AppliedAt: time.Now()}
+	tests := []struct {
+		name   string
+		change func(*Status)
+		want   string
+	}{
+		{"well", func(*Status) {}, ""},
+		{"nothing applied yet", func(s *Status) { s.AppliedAt = time.Time{} }, "the data plane does not carry the table yet"},
+		{"refused", func(s *Status) { s.Failures, s.LastError = 2, "no such thing" }, "2 times in a row: no such thing"},
+		{"at work", func(s *Status) { s.ApplyingMS = 1000 }, ""},
+		{"at work for too long", func(s *Status) { s.ApplyingMS = 9000 }, "has been working on the table for 9s"},
+		{"down", func(s *Status) { s.Ended = true }, "the data plane does not run"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := applied
+			tt.change(&s)
+			got := strings.Join(s.problems(), "; ")
+			if (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) || s.Carrying() != (got == "") {
+				t.Errorf("problems are %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestTheHealthOfARunningPlane(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, p := newWatcher(tableAt(1)), &fakeDescriber{}
+		s := New(p, w, Options{Logger: slog.New(slog.DiscardHandler), Version: "1.2.3"})
+		mux := http.NewServeMux()
+		s.Mount(mux, nil)
+		health := func(want int) {
+			t.Helper()
+			synctest.Wait()
+			rec := httptest.NewRecorder()
+			mux.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/health", nil))
+			if rec.Code != want {
+				t.Errorf("health is %d %s, want %d", rec.Code, rec.Body, want)
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- s.Run(ctx) }()
+		health(http.StatusOK)
+		if status := s.Status(); status.Plane.Reloads != 3 || status.PID == 0 || status.Version != "1.2.3" {
+			t.Errorf("status is %+v", status)
+		}
+		p.set(8*time.Second, nil)
+		w.set(tableAt(2))
+		pause(ctx, 6*time.Second)
+		health(http.StatusServiceUnavailable)
+		pause(ctx, 3*time.Second)
+		health(http.StatusOK)
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		health(http.StatusServiceUnavailable)
+	})
 }

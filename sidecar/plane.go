@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"context"
+	"time"
 
 	"fairlead.dev/registry"
 )
@@ -17,4 +18,22 @@ type DataPlane interface {
 	// Run and while Run runs. When it fails, the plane goes on with what it
 	// had and is given a table again later.
 	Apply(ctx context.Context, table *registry.Table) error
+}
+
+// A Describer is a [DataPlane] that tells of itself. Describe may be called at
+// any time.
+type Describer interface{ Describe() PlaneStatus }
+
+// A PlaneStatus is what a data plane tells of itself.
+type PlaneStatus struct {
+	// Kind is builtin or haproxy.
+	Kind string `json:"kind,omitempty"`
+	// Starts and Reloads count those of this sidecar's time; Last is when the
+	// last of them was, and Why what it was for.
+	Starts  int       `json:"starts,omitempty"`
+	Reloads int       `json:"reloads"`
+	Last    time.Time `json:"last,omitzero"`
+	Why     string    `json:"why,omitempty"`
+	// Repairs counts how often the plane was found other than it was left.
+	Repairs int `json:"repairs,omitempty"`
 }

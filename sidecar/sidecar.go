@@ -25,6 +25,8 @@ type Options struct {
 	// Explainer is asked for what only Atlas knows when somebody wants an
 	// explanation; nil does without.
 	Explainer registry.Explainer
+	// Version is that of the program, for the status.
+	Version string
 }
 
 func (o Options) withDefaults() Options {
@@ -47,14 +49,19 @@ type Sidecar struct {
 	opts    Options
 	log     *slog.Logger
 
+	since time.Time
+
 	mu     sync.Mutex
 	status Status
+	// applying is when the Apply that has not returned yet began.
+	applying time.Time
+	running  bool // the plane
 }
 
 // New returns a sidecar that does nothing until Run.
 func New(plane DataPlane, watcher registry.Watcher, opts Options) *Sidecar {
 	opts = opts.withDefaults()
-	return &Sidecar{plane: plane, watcher: watcher, opts: opts, log: opts.Logger.With("component", "sidecar")}
+	return &Sidecar{plane: plane, watcher: watcher, opts: opts, log: opts.Logger.With("component", "sidecar"), since: time.Now()}
 }
 
 // Run runs the plane and keeps it equal to the table until ctx ends, and
@@ -71,6 +78,8 @@ func (s *Sidecar) Run(ctx context.Context) error {
 // runPlane makes the plane's end the end of everything: a sidecar whose plane
 // is gone carries nothing, and its supervisor should know.
 func (s *Sidecar) runPlane(ctx context.Context) error {
+	s.setRunning(true)
+	defer s.setRunning(false)
 	err := s.plane.Run(ctx)
 	switch {
 	case err != nil:
@@ -79,6 +88,12 @@ func (s *Sidecar) runPlane(ctx context.Context) error {
 		return fmt.Errorf("run data plane: it ended without being asked to")
 	}
 	return nil
+}
+
+func (s *Sidecar) setRunning(to bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running = to
 }
 
 func (s *Sidecar) follow(ctx context.Context) {
@@ -103,6 +118,7 @@ func (s *Sidecar) apply(ctx context.Context, table *registry.Table) error {
 	}
 	bounded, cancel := context.WithTimeout(ctx, s.opts.ApplyTimeout)
 	defer cancel()
+	s.begin()
 	err := s.plane.Apply(bounded, table)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -115,6 +131,12 @@ func (s *Sidecar) apply(ctx context.Context, table *registry.Table) error {
 		s.log.Info("data plane took a table again", "revision", table.Revision, "failures", before.Failures)
 	}
 	return err
+}
+
+func (s *Sidecar) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.applying = time.Now()
 }
 
 // confirmed tells whether somebody ever vouched for a table: the registry, or

@@ -66,7 +66,7 @@ func newBuiltin(set *settings, session *connect.Session, m *metrics, own *http.S
 // newSidecar ties a plane to a table. The plane's own paths are filled in
 // last, because they tell of the sidecar around it.
 func newSidecar(set *settings, session *connect.Session, plane sidecar.DataPlane, m *metrics, own *http.ServeMux) *sidecar.Sidecar {
-	car := sidecar.New(plane, session.Table(), sidecar.Options{Logger: set.logger(), Explainer: session.Atlas()})
+	car := sidecar.New(plane, session.Table(), sidecar.Options{Logger: set.logger(), Explainer: session.Atlas(), Version: programVersion()})
 	car.Mount(own, m.handler())
 	return car
 }

@@ -33,6 +33,7 @@ func newSidecarCommand(set *settings) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return runSidecar(c.Context(), set, of) },
 	}
 	of.add(c)
+	c.AddCommand(newSidecarStatusCommand(set), newSidecarUpgradeCommand(set))
 	return c
 }
 

@@ -65,3 +65,12 @@ func (v buildVersion) String() string {
 	}
 	return text
 }
+
+func programVersion() string {
+	info, _ := debug.ReadBuildInfo()
+	v := versionOf(info)
+	if v.Revision == "" {
+		return v.Version
+	}
+	return v.Version + " " + v.Revision
+}

@@ -81,8 +81,18 @@ func TestAnUpgradeOfTheSidecarLosesNothing(t *testing.T) {
 		s.awaitOther(before)
 		r.await(t, patience, "site", "by-file", "still passes", passes)
 	}
+	before := s.pid()
+	if said := r.succeed(t, "sidecar", "upgrade", "--addr", hostOf(s.url)); !contains(said, "has taken over from") {
+		t.Errorf("the command said %q", said)
+	}
+	if after := s.awaitOther(before); after == before {
+		t.Errorf("process %d goes on", before)
+	}
 	l.goesOn(t)
 	l.lostNothing(t)
+	within(t, patience, "its status tells everything", func() bool {
+		return contains(r.succeed(t, "sidecar", "status", "--addr", hostOf(s.url)), "carries the table", "builtin, 0 reloads", "site.yaml: site/by-file passing")
+	})
 	// What began in the first of them is not cut.
 	expect(t, 200, "-X", "PUT", "-d", `{"name":"Ada"}`, "-H", byHeader, s.url+"/users/1")
 	if e := stream.next(t); e.name != "put" {

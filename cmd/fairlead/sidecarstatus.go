@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fairlead.dev/registry"
+	"fairlead.dev/sidecar"
+	"fairlead.dev/sidecar/roster"
+)
+
+func sidecarAddrFlag(c *cobra.Command, addr *string) {
+	c.Flags().StringVar(addr, "addr", "127.0.0.1:4000", "where the sidecar listens")
+}
+
+// newSidecarStatusCommand asks a sidecar about itself.
+func newSidecarStatusCommand(set *settings) *cobra.Command {
+	var addr string
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Tell which table this host's sidecar carries, and what it attends",
+		Long: `Tell which table this host's sidecar carries, how old that is, when its data
+plane was reloaded last and why, and how the programs are that it attends.
+
+The exit code is 1 when the data plane does not carry the table, and 4 when no
+sidecar answers.`,
+		Example: `  fairlead sidecar status
+  fairlead sidecar status --addr 127.0.0.1:4000 -o json`,
+		Args: takes(),
+	}
+	sidecarAddrFlag(c, &addr)
+	timeout := timeoutFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		report, err := askSidecar(c.Context(), timeout, addr)
+		if err != nil {
+			return err
+		}
+		return set.printSidecar(report)
+	}
+	return c
+}
+
+// A sidecarReport is what a sidecar tells of itself.
+type sidecarReport struct {
+	sidecar.Status
+	Attended []roster.Entry `json:"attended,omitempty"`
+}
+
+func askSidecar(ctx context.Context, timeout *span, addr string) (report sidecarReport, err error) {
+	if report.Status, err = askStatus(ctx, timeout, addr); err != nil {
+		return report, err
+	}
+	resp, body, err := get(ctx, timeout, "http://"+addr+"/attended", nil)
+	// A sidecar that attends nobody does not know the path.
+	if err == nil && resp.StatusCode == http.StatusOK {
+		err = json.Unmarshal(body, &report)
+	}
+	return report, err
+}
+
+func askStatus(ctx context.Context, timeout *span, addr string) (status sidecar.Status, err error) {
+	resp, body, err := get(ctx, timeout, "http://"+addr+"/status", nil)
+	if err != nil {
+		return status, fmt.Errorf("%w: no sidecar answers: %w (--addr names another address)", registry.ErrUnavailable, err)
+	}
+	if resp.StatusCode != http.StatusOK || json.Unmarshal(body, &status) != nil || status.PID == 0 {
+		return status, fmt.Errorf("%s answers %s, as no sidecar would (--addr names another address)", addr, resp.Status)
+	}
+	return status, nil
+}
+
+// printSidecar fails silently if the plane does not carry the table: what is
+// wrong is in the report.
+func (s *settings) printSidecar(r sidecarReport) error {
+	if s.json() {
+		if err := s.printJSON(r); err != nil {
+			return err
+		}
+	} else {
+		r.print(s.out)
+	}
+	if len(r.Problems) > 0 {
+		return exitError(exitFailed)
+	}
+	return nil
+}
+
+func (r sidecarReport) print(out io.Writer) {
+	state := "carries the table"
+	if len(r.Problems) > 0 {
+		state = "does not carry the table"
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	line := func(name, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
+	line("sidecar", "%s, pid %d, since %s", state, r.PID, r.Since.Format(time.RFC3339))
+	for _, problem := range r.Problems {
+		line("problem", "%s", problem)
+	}
+	line("plane", "%s, %d reloads, %d repairs", dash(r.Plane.Kind), r.Plane.Reloads, r.Plane.Repairs)
+	if !r.Plane.Last.IsZero() {
+		line("reloaded", "%s: %s", r.Plane.Last.Format(time.RFC3339), r.Plane.Why)
+	}
+	line("revision", "%s applied, %s offered", r.Applied, r.Offered)
+	line("table", "%s, confirmed %s ago, %d services, %d instances", dash(string(r.Source)), (time.Duration(r.AgeMS) * time.Millisecond).Round(time.Millisecond), r.Services, r.Instances)
+	for _, e := range r.Attended {
+		line("attends", "%s: %s/%s %s %s", e.File, e.Service, e.Instance, e.Status, e.Reason)
+		if e.Problem != "" {
+			line("problem", "%s: %s", e.File, e.Problem)
+		}
+	}
+	_ = w.Flush()
+}
+
+// newSidecarUpgradeCommand has the running sidecar replaced.
+func newSidecarUpgradeCommand(set *settings) *cobra.Command {
+	var addr string
+	c := &cobra.Command{
+		Use:   "upgrade",
+		Short: "Have this host's sidecar replaced by the program that is there now, without losing a connection",
+		Long: `Have this host's sidecar replaced by the program that is there now, without
+losing a connection: a new process takes its listeners over, and once that is
+ready the old one takes no more requests and ends when those in flight have. If
+the new one does not get ready, the old one goes on.
+
+This sends SIGUSR2 to the sidecar's process, so it takes its user's rights. With
+haproxy restart the sidecar instead: haproxy carries on with --keep-haproxy.`,
+		Example: "  fairlead sidecar upgrade",
+		Args:    takes(),
+	}
+	sidecarAddrFlag(c, &addr)
+	timeout := spanFlag(c, "timeout", upgradeWithin, "how long to wait for the new sidecar")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		ctx, cancel := timeout.bound(c.Context())
+		defer cancel()
+		return set.upgradeSidecar(ctx, timeout, addr)
+	}
+	return c
+}
+
+func (s *settings) upgradeSidecar(ctx context.Context, timeout *span, addr string) error {
+	before, err := askStatus(ctx, timeout, addr)
+	if err != nil {
+		return err
+	}
+	process, err := os.FindProcess(before.PID)
+	if err == nil {
+		err = process.Signal(upgradeSignal)
+	}
+	if err != nil {
+		return fmt.Errorf("ask process %d for an upgrade: %w", before.PID, err)
+	}
+	after, err := awaitOther(ctx, timeout, addr, before.PID)
+	if err != nil {
+		return fmt.Errorf("process %d goes on, see its log: %w", before.PID, err)
+	}
+	if s.json() {
+		return s.printJSON(after)
+	}
+	_, err = fmt.Fprintf(s.out, "process %d (%s) has taken over from %d (%s)\n", after.PID, after.Version, before.PID, before.Version)
+	return err
+}
+
+// upgradePace is how often a sidecar is asked whether it is the new one.
+const upgradePace = 50 * time.Millisecond
+
+// awaitOther waits for another process to answer. While both listen either
+// does, so one answer is enough.
+func awaitOther(ctx context.Context, timeout *span, addr string, than int) (status sidecar.Status, err error) {
+	tick := time.NewTicker(upgradePace)
+	defer tick.Stop()
+	for {
+		if status, err = askStatus(ctx, timeout, addr); err == nil && status.PID != than {
+			return status, nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return status, ctx.Err()
+		}
+	}
+}
