@@ -40,6 +40,7 @@ func newSidecarCommand(set *settings) *cobra.Command {
 type sidecarFlags struct {
 	addr, readyFile string
 	servicesDir     string
+	dns             string
 	services        []string
 	wholeRealm      bool
 	plane           planeFlags
@@ -52,6 +53,7 @@ func (f *sidecarFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.readyFile, "ready-file", "", "file that gets the address as JSON once it answers")
 	flags.StringSliceVar(&f.services, "services", nil, "services to follow from the start; others are from their first use")
 	flags.StringVar(&f.servicesDir, "services-d", "", "directory of YAML files that declare programs of this host; the sidecar keeps them registered")
+	flags.StringVar(&f.dns, "dns", "", "where to answer DNS queries for NAME.service over UDP and TCP, such as 127.0.0.1:4053 (default: nowhere)")
 	f.ways.add(c)
 	flags.BoolVar(&f.wholeRealm, "whole-realm", false, "follow every service of the realm")
 	f.plane.add(flags)
@@ -68,6 +70,11 @@ func (f *sidecarFlags) check() error {
 	}
 	if err := f.plane.check(); err != nil {
 		return err
+	}
+	if f.dns != "" {
+		if err := loopbackOnly("dns", f.dns); err != nil {
+			return err
+		}
 	}
 	if err := loopbackOnly("addr", f.addr); err != nil {
 		return err
@@ -104,6 +111,13 @@ func runSidecar(ctx context.Context, set *settings, of sidecarFlags) (err error)
 	}
 	defer func() { err = errors.Join(err, carrier.close()) }()
 	l := &hostLife{set: set, process: process, session: session, carrier: carrier, car: newSidecar(set, session, carrier.plane, m, own), readyFile: of.readyFile, began: began}
+	if of.dns != "" {
+		names, err := newNameserver(set, process, session, of.dns)
+		if err != nil {
+			return err
+		}
+		l.others = append(l.others, names.Run)
+	}
 	if of.servicesDir != "" {
 		l.roster = newRoster(set, session, of.servicesDir, own)
 	}
