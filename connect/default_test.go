@@ -29,7 +29,8 @@ func closeDefault(t *testing.T) {
 
 func TestFunctionsFindTheBus(t *testing.T) {
 	c := startControl(t)
-	c.register(c.open(connect.Options{}), registry.Key{Realm: "local", Service: "identity", Instance: "i-1"})
+	r := c.register(c.open(connect.Options{}), registry.Key{Realm: "local", Service: "identity", Instance: "i-1"})
+	c.must(r.Registered(t.Context()))
 	t.Setenv(bus.EnvURL, c.server.ClientURL())
 	closeDefault(t)
 	body := func() io.Reader { return strings.NewReader("x") }
