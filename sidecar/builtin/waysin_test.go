@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"fairlead.dev/registry"
 )
@@ -185,5 +186,18 @@ func TestRequestsThatCannotBeReadGetProblems(t *testing.T) {
 		if err != nil || res.StatusCode != c.status || res.Header.Get(ErrorHeader) != c.code || !strings.Contains(string(body), `"processed":"no"`) {
 			t.Errorf("%s: got %d %v %s, %v", what, res.StatusCode, res.Header, body, err)
 		}
+	}
+}
+
+func TestAPolicyCutsNoStreams(t *testing.T) {
+	g := start(t, nil)
+	table := g.serve(map[string][]http.HandlerFunc{"identity": {upgrading}})
+	const timeout = 50 * time.Millisecond
+	g.apply(table.WithMeta("identity", registry.Meta{Policy: registry.Policy{Timeout: registry.Duration(timeout)}}, 9))
+	conn, lines := g.upgrade(t)
+	<-time.After(2 * timeout)
+	_, _ = io.WriteString(conn, "still there\n")
+	if got, err := lines.ReadString('\n'); err != nil {
+		t.Errorf("got %q, %v", got, err)
 	}
 }

@@ -48,7 +48,7 @@ var (
 // requests; it counts whole seconds. Any failure of one is an error.
 func Wrk(ctx context.Context, url string, connections int, d time.Duration) (int, error) {
 	out, err := exec.CommandContext(ctx, "taskset", "-c", LoadCore, "wrk", "-t1", "-c"+strconv.Itoa(connections),
-		fmt.Sprintf("-d%ds", int(d.Seconds())), "-H", "Fairlead-Service: "+Service, url).CombinedOutput()
+		fmt.Sprintf("-d%ds", int(d.Seconds())), "--timeout", "10s", "-H", "Fairlead-Service: "+Service, url).CombinedOutput()
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w: %s", errWrk, err, out)
 	}
