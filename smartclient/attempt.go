@@ -46,6 +46,7 @@ func (a *attempt) send(body io.ReadCloser) (*http.Response, error) {
 	if err = a.timedOut(resp, err); err == nil && a.call.t.sidecar != nil {
 		err = sidecarError(resp)
 	}
+	a.observe(out, resp, err)
 	if err != nil {
 		a.ended(err)
 		return nil, err

@@ -159,6 +159,7 @@ func (c *call) attempt(e *endpoint, n int) *attempt {
 	}
 	a.call, a.at, a.number, a.began = c, e, n, c.t.now()
 	c.last, c.made = a, n
+	c.t.telemetry.picked(a)
 	if c.progress != nil {
 		c.progress.Instance, a.hooks.Got1xxResponse = e.instance.ID, c.progress.Interim
 	}
@@ -236,10 +237,7 @@ func (c *call) failure(reason error) *Error {
 	if reason == nil {
 		reason = c.ctx.Err() // nil if the last attempt says it all
 	}
-	e := &Error{Service: c.service, Realm: c.t.options.Realm, Method: c.req.Method, Attempts: c.past, Err: reason}
-	if e.Method == "" {
-		e.Method = http.MethodGet
-	}
+	e := &Error{Service: c.service, Realm: c.t.options.Realm, Method: methodOf(c.req), Attempts: c.past, Err: reason}
 	for _, a := range c.past {
 		e.Processed = e.Processed || a.Sent
 	}

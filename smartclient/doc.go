@@ -103,6 +103,20 @@
 //	a, b := client.Go(ctx, first), client.Go(ctx, second)
 //	answers, err := smartclient.All(a, b)
 //
+// # What can be seen
+//
+// Each attempt is a span and a point of http.client.request.duration, by
+// OpenTelemetry's stable names, with http.request.resend_count from the second
+// on. Counters tell of picks, retries, those that the budget refused, hedges,
+// ejections and net/http's own resends. [Client.Explain] tells which instances
+// get requests and why the others do not, and an [Observer] hears of every
+// attempt.
+//
+// A request with the header Fairlead-Route, or made in a context of
+// [WithRoutes], goes to the instance that it names where the service permits
+// that. With Options.Sidecar, or FAIRLEAD_SIDECAR, requests go to a sidecar,
+// which does the choosing and the repeating.
+//
 // # What services see
 //
 // The Host header is the service's name (identity) unless the caller set

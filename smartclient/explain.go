@@ -1,6 +1,9 @@
 package smartclient
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"fairlead.dev/registry"
@@ -23,6 +26,50 @@ func (t *Transport) Explain(service string) map[string]registry.Local {
 }
 
 // explain ranks by the groups; those that picking begins with are one rank.
+// Explain tells which instances of a service get this client's requests, and
+// why the others do not: by the table and by what the client itself has found
+// out. An answer that is empty says which of no such service, none enabled and
+// registry never seen it is ([registry.Explanation.Err]).
+//
+// It asks the resolver as a request would. With a sidecar it explains the way
+// to the sidecar.
+func (c *Client) Explain(ctx context.Context, service string) (registry.Explanation, error) {
+	if err := registry.ValidateName("service", service); err != nil {
+		return registry.Explanation{}, err
+	}
+	if c.transport.options.Resolver == nil {
+		return registry.Explanation{}, errNoResolver
+	}
+	table, err := c.transport.tableOf(ctx, service)
+	if err != nil {
+		return registry.Explanation{}, fmt.Errorf("explain %s: %w", service, err)
+	}
+	return registry.Explain(registry.Evidence{
+		Realm: c.transport.options.Realm, Service: service, Table: table, Now: time.Now(), Local: c.transport.Explain(service),
+	}), nil
+}
+
+// tableOf returns the resolver's table if it has one, else one of what it knows
+// of the service. What the registry says of the service is no error here.
+func (t *Transport) tableOf(ctx context.Context, service string) (*registry.Table, error) {
+	s, err := t.options.Resolver.Resolve(ctx, service)
+	if w, ok := t.options.Resolver.(registry.Watcher); ok {
+		table, _ := w.Table()
+		return table, nil
+	}
+	none := registry.NewTable(t.options.Realm, "")
+	known := none.As(registry.Revision{Epoch: "unknown"}, registry.Live, time.Now())
+	switch {
+	case errors.Is(err, registry.ErrNeverSeen):
+		return none, nil
+	case errors.Is(err, registry.ErrNoSuchService):
+		return known, nil
+	case err != nil:
+		return nil, err
+	}
+	return known.WithService(service, s.Revision, s.Instances()), nil
+}
+
 func (v *view) explain(now time.Duration) map[string]registry.Local {
 	all := make(map[string]registry.Local, len(v.all()))
 	begin := int(v.widened.Load())

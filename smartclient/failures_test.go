@@ -58,6 +58,10 @@ func failures() []failure {
 			_ = c.Close()
 		}, idempotent, plain, 0},
 		{"hangs", func(c *net.TCPConn, _ *http.Request) { _, _ = c.Read(make([]byte, 1)) }, idempotent, plain, 0},
+		{"slow headers", func(c *net.TCPConn, r *http.Request) {
+			says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n")(c, r)
+			_, _ = c.Read(make([]byte, 1))
+		}, idempotent, plain, 0},
 		{"answers rubbish", says("what?\r\n\r\n"), idempotent, plain, 0},
 		{"answers 500", status("500 Oops"), none, none, 500},
 		{"answers 501", status("501 No"), none, none, 501},
@@ -106,7 +110,7 @@ func testFailure(t *testing.T, f failure, method string, mode smartclient.RetryM
 	good, goodSeen := serve(t, echo)
 	o := options(newRealm(in("here", at("bad", bad)), at("good", good)))
 	o.Retry = mode
-	if f.name == "hangs" {
+	if f.name == "hangs" || f.name == "slow headers" {
 		o.AttemptTimeout = 50 * time.Millisecond
 	}
 	resp, err := newClient(t, o).Do(newRequest(t, method, "service://identity/users/1", bodyOf(method)))
@@ -154,13 +158,21 @@ func checkError(t *testing.T, resp *http.Response, err error) {
 // A body that breaks off comes after its headers were delivered: the caller
 // gets the error, and nobody is asked again.
 func TestHalfABodyIsNotRepeated(t *testing.T) {
+	for _, method := range allMethods {
+		if method != "HEAD" { // whose answers have no body
+			t.Run(method, func(t *testing.T) { testHalfABody(t, method) })
+		}
+	}
+}
+
+func testHalfABody(t *testing.T, method string) {
 	bad, badSeen := serveRaw(t, func(c *net.TCPConn, r *http.Request) {
 		says("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")(c, r)
 		_ = c.Close()
 	})
 	good, goodSeen := serve(t, echo)
 	c := newClient(t, options(newRealm(in("here", at("bad", bad)), at("good", good))))
-	resp, err := c.Get("service://identity/")
+	resp, err := c.Do(newRequest(t, method, "service://identity/", bodyOf(method)))
 	if err != nil {
 		t.Fatal(err)
 	}

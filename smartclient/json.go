@@ -127,9 +127,5 @@ func requestOf(resp *http.Response) string {
 	if resp.Request == nil || resp.Request.URL == nil {
 		return "request"
 	}
-	method := resp.Request.Method
-	if method == "" {
-		method = http.MethodGet
-	}
-	return method + " " + resp.Request.URL.Redacted()
+	return methodOf(resp.Request) + " " + resp.Request.URL.Redacted()
 }

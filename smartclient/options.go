@@ -96,6 +96,9 @@ type Options struct {
 	// time. 0 means 256.
 	Background int
 
+	// Observer hears of every attempt; nil, and so the default, is none.
+	Observer *Observer
+
 	// Logger hears of ejections (Warn) and retries (Debug); nil means
 	// slog.Default().
 	Logger *slog.Logger

@@ -46,6 +46,9 @@ type instruments struct {
 	resends  metric.Int64Counter
 	ejected  metric.Int64Counter
 	hedges   metric.Int64Counter
+	picks    metric.Int64Counter
+	unheard  metric.Int64Counter
+	ways     lookup[way, metric.MeasurementOption]
 	options  lookup[measurement, metric.MeasurementOption]
 }
 
@@ -85,7 +88,7 @@ func newInstruments(o Options) *instruments {
 	}
 	m := p.Meter(instrumentation, metric.WithSchemaURL(semconv.SchemaURL))
 	made := &instruments{}
-	var errs [6]error
+	var errs [8]error
 	made.duration, errs[0] = m.Float64Histogram("http.client.request.duration", metric.WithUnit("s"),
 		metric.WithDescription("Duration of HTTP client requests, one point an attempt, to the response headers."),
 		metric.WithExplicitBucketBoundaries(buckets...))
@@ -94,6 +97,8 @@ func newInstruments(o Options) *instruments {
 	made.resends, errs[3] = counter(m, "fairlead.client.resends", "Requests that net/http itself sent again on another connection.")
 	made.ejected, errs[4] = counter(m, "fairlead.client.ejections", "Instances that this client put aside for a while.")
 	made.hedges, errs[5] = counter(m, "fairlead.client.hedges", "Second attempts made while the first was still waited for.")
+	made.picks, errs[6] = counter(m, "fairlead.client.picks", "Instances chosen for attempts, by how.")
+	made.unheard, errs[7] = counter(m, "fairlead.client.observations.dropped", "Attempts that the observer was too slow for.")
 	for _, err := range errs {
 		if err != nil { // the instrument is a no-op then
 			o.Logger.Warn("instrument not created", "err", err)
@@ -205,11 +210,45 @@ func (t *telemetry) count(ctx context.Context, service string, n int, which func
 	which(t.measured).Add(ctx, int64(n), metric.WithAttributes(realmKey.String(t.realm), serviceKey.String(service)))
 }
 
-func retries(i *instruments) metric.Int64Counter   { return i.retries }
-func refused(i *instruments) metric.Int64Counter   { return i.refused }
-func resends(i *instruments) metric.Int64Counter   { return i.resends }
-func hedges(i *instruments) metric.Int64Counter    { return i.hedges }
-func ejections(i *instruments) metric.Int64Counter { return i.ejected }
+// A way is how an instance of a service was chosen.
+type way struct{ service, how string }
+
+// The ways of choosing.
+const (
+	byBalance = "balanced"
+	byRoute   = "route"   // the caller named it
+	byNeed    = "ejected" // a probe, or there was nothing better
+)
+
+const pickKey = attribute.Key("fairlead.pick")
+
+// picked counts the choice of an instance.
+func (t *telemetry) picked(a *attempt) {
+	if t.measured == nil || !t.measured.picks.Enabled(a.call.ctx) {
+		return
+	}
+	w := way{a.call.service, byBalance}
+	switch {
+	case a.call.route() != "":
+		w.how = byRoute
+	case a.at.load.ejected.away():
+		w.how = byNeed
+	}
+	option, ok := t.measured.ways.get(w)
+	if !ok {
+		option = t.measured.ways.add(w, func() metric.MeasurementOption {
+			return metric.WithAttributeSet(attribute.NewSet(realmKey.String(t.realm), serviceKey.String(w.service), pickKey.String(w.how)))
+		})
+	}
+	t.measured.picks.Add(a.call.ctx, 1, option)
+}
+
+func retries(i *instruments) metric.Int64Counter    { return i.retries }
+func refused(i *instruments) metric.Int64Counter    { return i.refused }
+func resends(i *instruments) metric.Int64Counter    { return i.resends }
+func unobserved(i *instruments) metric.Int64Counter { return i.unheard }
+func hedges(i *instruments) metric.Int64Counter     { return i.hedges }
+func ejections(i *instruments) metric.Int64Counter  { return i.ejected }
 
 // carrier returns what passes the context's trace on, nil if there is nothing
 // to pass.

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
+	"fairlead.dev/registry"
 	"fairlead.dev/smartclient"
 )
 
@@ -191,4 +192,42 @@ func sums(t *testing.T, reader sdkmetric.Reader) map[string]int64 {
 		}
 	}
 	return byName
+}
+
+// Picks are told apart by how they came about.
+func TestPicksAreCounted(t *testing.T) {
+	reader := sdkmetric.NewManualReader()
+	base, _ := serve(t, echo)
+	r := newRealm(at("a", base), at("b", base))
+	r.table.Store(r.table.Load().WithMeta("identity", registry.Meta{Policy: registry.Policy{RouteOverride: true}}, 9))
+	o := options(r)
+	o.MeterProvider = sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+	c := newClient(t, o)
+	for i := range 5 {
+		req := newRequest(t, "GET", "service://identity/", "")
+		if i < 2 {
+			req.Header.Set(smartclient.RouteHeader, "identity=b")
+		}
+		resp, err := c.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+	}
+	var got metricdata.ResourceMetrics
+	if err := reader.Collect(t.Context(), &got); err != nil {
+		t.Fatal(err)
+	}
+	ways := map[string]int64{}
+	for _, m := range got.ScopeMetrics[0].Metrics {
+		if m.Name != "fairlead.client.picks" {
+			continue
+		}
+		for _, p := range m.Data.(metricdata.Sum[int64]).DataPoints {
+			ways[attributes(p.Attributes.ToSlice())["fairlead.pick"]] = p.Value
+		}
+	}
+	if ways["balanced"] != 3 || ways["route"] != 2 || len(ways) != 2 {
+		t.Errorf("got %v", ways)
+	}
 }
