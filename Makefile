@@ -97,6 +97,6 @@ clean: ## Remove what was built
 .PHONY: need-build need-demo need-test need-bench need-bench-sidecar
 need-build: ; @scripts/ensure go certs
 need-demo: ; @scripts/ensure go certs python3
-need-test: ; @scripts/ensure go certs cc python3 curl ip mount haproxy
+need-test: ; @scripts/ensure go certs cc python3 curl node ip mount haproxy
 need-bench: ; @scripts/ensure go certs java zookeeper
 need-bench-sidecar: ; @scripts/ensure go certs haproxy nginx wrk taskset

@@ -1,9 +1,6 @@
 package acceptance
 
-import (
-	"os/exec"
-	"testing"
-)
+import "testing"
 
 // Programs that call by name without any library of ours.
 const (
@@ -33,9 +30,7 @@ func TestEveryWayToCallGivesTheSameBody(t *testing.T) {
 		"from Python, through a proxy": func(t *testing.T) string {
 			return output(t, proxy, need(t, "python3"), "-c", pythonByProxy)
 		},
-	}
-	if node, err := exec.LookPath("node"); err == nil {
-		ways["from Node, by header"] = func(t *testing.T) string { return output(t, nil, node, "-e", nodeByHeader, r.Sidecar) }
+		"from Node, by header": func(t *testing.T) string { return output(t, nil, need(t, "node"), "-e", nodeByHeader, r.Sidecar) },
 	}
 	for name, call := range ways {
 		t.Run(name, func(t *testing.T) {
