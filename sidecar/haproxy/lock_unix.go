@@ -34,8 +34,6 @@ const gracefully = syscall.SIGUSR1
 // atOnce is the signal on which it ends, whatever it has.
 const atOnce = syscall.SIGTERM
 
-func alive(p *os.Process) bool { return p.Signal(syscall.Signal(0)) == nil }
-
 // openFiles returns how many files this process, and what it starts, may have
 // open.
 func openFiles() int {

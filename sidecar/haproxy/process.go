@@ -62,7 +62,7 @@ func fileOf(l net.Listener) (*os.File, error) {
 }
 
 // pollEnd is how often a process that is no child of ours is looked at.
-const pollEnd = 100 * time.Millisecond
+const pollEnd = 50 * time.Millisecond
 
 // findMaster returns the master that runs in a folder, nil if there is none.
 // It is watched until stop is closed.
@@ -76,11 +76,11 @@ func findMaster(in folder, stop <-chan struct{}) *process {
 		return nil
 	}
 	master, err := os.FindProcess(pid)
-	if err != nil || !alive(master) {
+	if err != nil {
 		return nil
 	}
 	p := &process{master: master, ended: make(chan struct{})}
-	go p.watch(stop)
+	go p.watch(in, stop)
 	return p
 }
 
@@ -95,11 +95,13 @@ func runsIn(pid int, path string) bool {
 	return err == nil && at == real
 }
 
-func (p *process) watch(stop <-chan struct{}) {
+// watch looks whether the process still works in its folder. One that has ended
+// does not, even if whoever ought to does not collect it.
+func (p *process) watch(in folder, stop <-chan struct{}) {
 	defer close(p.ended)
 	tick := time.NewTicker(pollEnd)
 	defer tick.Stop()
-	for alive(p.master) {
+	for runsIn(p.master.Pid, in.path) {
 		select {
 		case <-tick.C:
 		case <-stop:
