@@ -193,9 +193,9 @@ func askInfo(ctx context.Context, api runtimeAPI) (info, error) {
 // reload has the master start a new worker with the configuration on disk. It
 // answers nothing; awaitWorker tells whether it worked.
 func reload(ctx context.Context, in folder) error {
-	conn, err := dialSocket(ctx, in.file(masterSock))
+	conn, err := dialMaster(ctx, in)
 	if err != nil {
-		return fmt.Errorf("reload: %w", err)
+		return fmt.Errorf("reload haproxy: %w", err)
 	}
 	defer conn.Close()
 	if _, err := conn.Write([]byte("reload\n")); err != nil {
@@ -204,6 +204,20 @@ func reload(ctx context.Context, in folder) error {
 	// The master closes the connection as it executes itself anew.
 	_, _ = conn.Read(make([]byte, 1))
 	return nil
+}
+
+// dialMaster waits for a master that is busy with the reload before: its worker
+// takes commands sooner than it does.
+func dialMaster(ctx context.Context, in folder) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	for {
+		conn, err := dialSocket(ctx, in.file(masterSock))
+		if err == nil || ctx.Err() != nil {
+			return conn, err
+		}
+		pause(ctx, 10*time.Millisecond)
+	}
 }
 
 // check has HAProxy read a configuration; what it finds fault with is the
