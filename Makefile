@@ -37,7 +37,7 @@ test: need-test lint build ## Check everything: lint, tests with the race detect
 
 .PHONY: test-faults
 test-faults: need-test ## Break a running realm in every way there is a promise about (needs root)
-	go test -count=1 -timeout 30m -run TestFault ./internal/acceptance -v
+	FAIRLEAD_FAULTS=long go test -count=1 -timeout 30m -run TestFault ./internal/acceptance -v
 
 .PHONY: build
 build: need-build ## Build bin/fairlead

@@ -78,14 +78,14 @@ func (n *network) link(t *testing.T, host int, state string) {
 	n.ip(t, "link", "set", fmt.Sprintf("%sv%d", n.name, host), state)
 }
 
-// newNetworkedCluster is three nodes on hosts of their own, where everybody
-// needs credentials. It returns the directory of all keys.
-func newNetworkedCluster(t *testing.T, hosts *network) (c *cluster, keys string) {
+// newNetworkedCluster is nodes on hosts of their own, where everybody needs
+// credentials. It returns the directory of all keys.
+func newNetworkedCluster(t *testing.T, hosts *network, nodes int) (c *cluster, keys string) {
 	t.Helper()
 	c, keys = &cluster{realm: &realm{}}, filepath.Join(t.TempDir(), "keys")
 	init := []string{fairlead, "init", "--security", keys}
 	var peers []string
-	for i := range 3 {
+	for i := range nodes {
 		hosts.join(t, i)
 		init = append(init, "--host", hosts.address(i))
 		peers = append(peers, hosts.address(i)+":6222")
@@ -93,13 +93,16 @@ func newNetworkedCluster(t *testing.T, hosts *network) (c *cluster, keys string)
 	if got := run(t, nil, init...); got.code != 0 {
 		t.Fatal(got.err)
 	}
-	for i := range 3 {
+	for i := range nodes {
 		n := &node{realm: &realm{data: filepath.Join(t.TempDir(), "data")}, name: fmt.Sprintf("node-%d", i+1)}
 		n.NATS = "tls://" + hosts.address(i) + ":4222"
 		n.command = []string{"ip", "netns", "exec", hosts.space(i), fairlead}
 		n.args = []string{
 			"server", "--security", keys, "--data", n.data, "--node-name", n.name, "--http-addr", "127.0.0.1:0",
-			"--nats-addr", hosts.address(i) + ":4222", "--cluster-addr", peers[i], "--cluster-peers", strings.Join(peers, ","),
+			"--nats-addr", hosts.address(i) + ":4222",
+		}
+		if nodes > 1 {
+			n.args = append(n.args, "--cluster-addr", peers[i], "--cluster-peers", strings.Join(peers, ","))
 		}
 		c.nodes = append(c.nodes, n)
 	}
@@ -156,7 +159,7 @@ func asAtlas(t *testing.T, url, keys string) *nats.Conn {
 // write, and must not pretend.
 func TestFaultANodeIsCutOffFromTheOthers(t *testing.T) {
 	hosts := newNetwork(t)
-	c, keys := newNetworkedCluster(t, hosts)
+	c, keys := newNetworkedCluster(t, hosts, 3)
 	c.start(t, c.nodes...)
 	f := newNetworkedFleet(t, hosts, c, keys)
 	// What is asked of the side that lost is answered by what it knew.
@@ -183,7 +186,7 @@ func TestFaultANodeIsCutOffFromTheOthers(t *testing.T) {
 // with it: they notice, and go to another node.
 func TestFaultAHostIsCutOffFromEverybody(t *testing.T) {
 	hosts := newNetwork(t)
-	c, keys := newNetworkedCluster(t, hosts)
+	c, keys := newNetworkedCluster(t, hosts, 3)
 	c.start(t, c.nodes...)
 	f := newNetworkedFleet(t, hosts, c, keys)
 	f.work.blind.Store(true)

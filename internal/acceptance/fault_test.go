@@ -40,7 +40,7 @@ func TestFaultTheControlPlaneIsStoppedForAWhile(t *testing.T) {
 	f := fleetOf(t, r)
 	pause(t, time.Second)
 	r.up.signal(syscall.SIGSTOP)
-	pause(t, 12*time.Second)
+	pause(t, stoppedFor(12*time.Second))
 	r.up.signal(syscall.SIGCONT)
 	pause(t, 8*time.Second)
 	f.endures(t)
