@@ -52,10 +52,16 @@ type node struct {
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
+	return newClusterIn(t, t.TempDir(), t.TempDir(), t.TempDir())
+}
+
+// newClusterIn has a directory for the data of each node.
+func newClusterIn(t *testing.T, directories ...string) *cluster {
+	t.Helper()
 	c := &cluster{realm: &realm{}}
 	addresses := []string{reserved(t), reserved(t), reserved(t)}
 	for i, address := range addresses {
-		n := &node{realm: &realm{data: filepath.Join(t.TempDir(), "data")}, name: fmt.Sprintf("node-%d", i+1), env: passwords}
+		n := &node{realm: &realm{data: filepath.Join(directories[i], "data")}, name: fmt.Sprintf("node-%d", i+1), env: passwords}
 		n.NATS, n.HTTP = "nats://"+reserved(t), "http://"+reserved(t)
 		n.args = []string{
 			"server", "--data", n.data, "--node-name", n.name, "--cluster-addr", address,
