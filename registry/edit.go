@@ -23,6 +23,10 @@ func (t *Table) Edit(service string) Edit {
 // Revision is that of the service after the changes so far.
 func (e *Edit) Revision() uint64 { return e.service.Revision }
 
+// IsEmpty tells whether the service has no instances after the changes so far,
+// and nothing is known of it.
+func (e *Edit) IsEmpty() bool { return e.list.count == 0 && e.service.Meta.IsZero() }
+
 // Apply takes the next change. It reports false, and changes nothing, if the
 // change is of the condition of an instance that is not there.
 func (e *Edit) Apply(c *Change) bool {

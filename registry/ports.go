@@ -147,6 +147,8 @@ type Changes struct {
 type Change struct {
 	// Revision is this change's sequence, Previous that of the change of the
 	// same service before it: a listener that holds another one missed some.
+	// Previous is zero if the registry knew of nothing of the service, be it
+	// new or forgotten.
 	Revision uint64 `json:"revision"`
 	Previous uint64 `json:"previous"`
 	// Exactly one of these is set: the new view of an instance, the new

@@ -13,13 +13,26 @@ const (
 	gap                 // something before it was missed, or it makes no sense
 )
 
-// judge compares a change with the revision held of its service, and with the
+// A holding is what is held of a service.
+type holding struct {
+	revision uint64
+	empty    bool // it has no instances, and nothing is known of it
+}
+
+// follows tells whether a change comes right after what is held. The registry
+// forgets services of which nothing has been left for long, and then the first
+// change has no predecessor; who holds nothing of it either has missed nothing.
+func (h holding) follows(c *registry.Change) bool {
+	return c.Previous == h.revision || c.Previous == 0 && h.empty
+}
+
+// judge compares a change with what is held of its service, and with the
 // revision of the last snapshot.
-func judge(held, snapshot uint64, service string, c *registry.Change) verdict {
+func judge(held holding, snapshot uint64, service string, c *registry.Change) verdict {
 	switch {
-	case c.Revision <= max(held, snapshot):
+	case c.Revision <= max(held.revision, snapshot):
 		return old
-	case c.Previous != held:
+	case !held.follows(c):
 		return gap
 	case c.Instance == nil && c.Condition == nil && c.Gone == "" && c.Meta == nil, c.Instance != nil && c.Instance.Service != service:
 		return gap
@@ -33,7 +46,7 @@ func apply(t *registry.Table, snapshot uint64, c *registry.Changes) (*registry.T
 	edit := t.Edit(c.Service)
 	for i := range c.Changes {
 		change := &c.Changes[i]
-		switch judge(edit.Revision(), snapshot, c.Service, change) {
+		switch judge(holding{edit.Revision(), edit.IsEmpty()}, snapshot, c.Service, change) {
 		case gap:
 			return edit.Table(), false
 		case fits:

@@ -12,23 +12,26 @@ import (
 func TestJudge(t *testing.T) {
 	in := &registry.Instance{Service: "identity", ID: "a"}
 	cases := []struct {
-		name           string
-		held, snapshot uint64
-		change         registry.Change
-		want           verdict
+		name     string
+		held     holding
+		snapshot uint64
+		change   registry.Change
+		want     verdict
 	}{
-		{"the next one", 5, 5, registry.Change{Revision: 6, Previous: 5, Instance: in}, fits},
-		{"the next one, gone", 5, 5, registry.Change{Revision: 9, Previous: 5, Gone: "a"}, fits},
-		{"the next one, of a condition", 5, 5, registry.Change{Revision: 6, Previous: 5, Condition: &registry.Condition{ID: "a"}}, fits},
-		{"the first of a service", 0, 0, registry.Change{Revision: 3, Instance: in}, fits},
-		{"the first of a service after a snapshot that lacks it", 0, 7, registry.Change{Revision: 8, Instance: in}, fits},
-		{"known already", 5, 0, registry.Change{Revision: 5, Previous: 4, Instance: in}, old},
-		{"part of the snapshot", 5, 8, registry.Change{Revision: 7, Previous: 5, Instance: in}, old},
-		{"one was missed", 5, 5, registry.Change{Revision: 8, Previous: 7, Instance: in}, gap},
-		{"a service that is not held but has a past", 0, 5, registry.Change{Revision: 8, Previous: 3, Instance: in}, gap},
-		{"a service that lost its past", 5, 5, registry.Change{Revision: 8, Previous: 0, Instance: in}, gap},
-		{"of another service", 5, 5, registry.Change{Revision: 6, Previous: 5, Instance: &registry.Instance{Service: "other"}}, gap},
-		{"of nothing", 5, 5, registry.Change{Revision: 6, Previous: 5}, gap},
+		{"the next one", holding{5, false}, 5, registry.Change{Revision: 6, Previous: 5, Instance: in}, fits},
+		{"the next one, gone", holding{5, false}, 5, registry.Change{Revision: 9, Previous: 5, Gone: "a"}, fits},
+		{"the next one, of a condition", holding{5, false}, 5, registry.Change{Revision: 6, Previous: 5, Condition: &registry.Condition{ID: "a"}}, fits},
+		{"the first of a service", holding{0, true}, 0, registry.Change{Revision: 3, Instance: in}, fits},
+		{"the first of a service after a snapshot that lacks it", holding{0, true}, 7, registry.Change{Revision: 8, Instance: in}, fits},
+		{"known already", holding{5, false}, 0, registry.Change{Revision: 5, Previous: 4, Instance: in}, old},
+		{"part of the snapshot", holding{5, false}, 8, registry.Change{Revision: 7, Previous: 5, Instance: in}, old},
+		{"one was missed", holding{5, false}, 5, registry.Change{Revision: 8, Previous: 7, Instance: in}, gap},
+		{"a service that is not held but has a past", holding{0, true}, 5, registry.Change{Revision: 8, Previous: 3, Instance: in}, gap},
+		{"a service that lost its past", holding{5, false}, 5, registry.Change{Revision: 8, Previous: 0, Instance: in}, gap},
+		{"an empty service that was forgotten", holding{5, true}, 5, registry.Change{Revision: 8, Previous: 0, Instance: in}, fits},
+		{"of an empty one, the second after it was forgotten", holding{5, true}, 5, registry.Change{Revision: 9, Previous: 8, Instance: in}, gap},
+		{"of another service", holding{5, false}, 5, registry.Change{Revision: 6, Previous: 5, Instance: &registry.Instance{Service: "other"}}, gap},
+		{"of nothing", holding{5, false}, 5, registry.Change{Revision: 6, Previous: 5}, gap},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,6 +1,10 @@
 package atlas
 
-import "fairlead.dev/registry"
+import (
+	"time"
+
+	"fairlead.dev/registry"
+)
 
 // A realm is its routing table as it was last asked for, and the changes since.
 // Most tables that could be made nobody asks for: of a thousand registrations a
@@ -13,13 +17,29 @@ type realm struct {
 	// listed is told which instance of the table stands for one of a change;
 	// it may be nil.
 	listed func(given, own *registry.Instance)
+	// emptied are the services of which nothing is left.
+	emptied map[string]emptied
 }
+
+// emptied is since when nothing is left of a service, and as of which revision.
+type emptied struct {
+	since    time.Time
+	revision uint64
+}
+
+const (
+	// forgottenAfter is how long a service of which nothing is left is still
+	// told of, by digests above all. A restart forgets it at once.
+	forgottenAfter = time.Hour
+	// forgetEvery is how often it is looked for such services.
+	forgetEvery = time.Minute
+)
 
 // changesWaitMost bounds what waits where nobody ever asks.
 const changesWaitMost = 4096
 
 func newRealm(t *registry.Table) *realm {
-	return &realm{table: t, at: t.Revision, waiting: map[string][]registry.Change{}}
+	return &realm{table: t, at: t.Revision, waiting: map[string][]registry.Change{}, emptied: map[string]emptied{}}
 }
 
 // revision is that of a service's last change of routing, zero if it never had
@@ -74,4 +94,22 @@ func changed(t *registry.Table, service string, c registry.Change) *registry.Tab
 		return t.WithoutInstance(service, c.Gone, c.Revision)
 	}
 	return t.WithInstance(*c.Instance)
+}
+
+// forget drops the services of which nothing has been left for long. Those who
+// listen to one get no digests of it from then on, ask, and learn that there is
+// no such service.
+func (r *realm) forget(now time.Time) {
+	for s := range r.current().Services() {
+		since, noted := r.emptied[s.Name]
+		switch {
+		case s.Len() > 0 || !s.Meta.IsZero():
+			delete(r.emptied, s.Name)
+		case !noted || since.revision != s.Revision:
+			r.emptied[s.Name] = emptied{now, s.Revision}
+		case now.Sub(since.since) >= forgottenAfter:
+			delete(r.emptied, s.Name)
+			r.table = r.table.WithoutService(s.Name)
+		}
+	}
 }

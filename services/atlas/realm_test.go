@@ -3,6 +3,7 @@ package atlas
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"fairlead.dev/registry"
 )
@@ -31,5 +32,53 @@ func TestARealmTellsRevisionsWithoutItsTable(t *testing.T) {
 		if once, again := r.current(), r.current(); once != again {
 			t.Error("another table although nothing changed")
 		}
+	}
+}
+
+func TestARealmForgetsServicesOfWhichNothingIsLeft(t *testing.T) {
+	r := newRealm(registry.NewTable("local", "e"))
+	seq := uint64(0)
+	add := func(service string, c registry.Change) {
+		seq++
+		c.Revision = seq
+		if c.Instance != nil {
+			c.Instance.Service, c.Instance.Revision = service, seq
+		}
+		r.add(service, c)
+		r.at.Sequence = seq
+	}
+	listed := func() (names []string) {
+		for s := range r.current().Services() {
+			names = append(names, s.Name)
+		}
+		return names
+	}
+	began := time.Now()
+	for _, service := range []string{"gone", "lives", "returns", "told-of"} {
+		add(service, registry.Change{Instance: &registry.Instance{ID: "a"}})
+	}
+	add("told-of", registry.Change{Meta: &registry.Meta{Owner: "jane"}})
+	for _, service := range []string{"gone", "returns", "told-of"} {
+		add(service, registry.Change{Gone: "a"})
+	}
+	r.forget(began)
+	// It was there again for a moment between two looks.
+	add("returns", registry.Change{Instance: &registry.Instance{ID: "a"}})
+	add("returns", registry.Change{Gone: "a"})
+	hash := r.current().Hash()
+	r.forget(began.Add(forgottenAfter - 1))
+	if got := fmt.Sprint(listed()); got != "[gone lives returns told-of]" {
+		t.Errorf("too early it knows %s", got)
+	}
+	r.forget(began.Add(forgottenAfter))
+	if got := fmt.Sprint(listed()); got != "[lives returns told-of]" || r.revision("gone") != 0 {
+		t.Errorf("after an hour it knows %s, gone at %d", got, r.revision("gone"))
+	}
+	r.forget(began.Add(2 * forgottenAfter))
+	if got := fmt.Sprint(listed()); got != "[lives told-of]" || len(r.emptied) != 0 {
+		t.Errorf("after two it knows %s and notes %v", got, r.emptied)
+	}
+	if r.current().Hash() != hash || r.current().Revision.Sequence != seq {
+		t.Error("what is forgotten counted")
 	}
 }

@@ -37,6 +37,7 @@ type state struct {
 	recent    recent
 	expiring  map[registry.Key]time.Time
 	published time.Time
+	forgot    time.Time // when services were last forgotten
 	// reloading holds back entries while the bucket is replayed anew.
 	reloading bool
 	held      []entry
@@ -199,12 +200,22 @@ func (s *state) tick(ctx context.Context, at time.Time) {
 		s.recent.forget(at)
 		s.say(nodeSubject, at)
 	}
+	if at.Sub(s.forgot) >= forgetEvery {
+		s.forgot = at
+		s.forgetServices(at)
+	}
 	s.vote(ctx, at)
 	now := s.node.moment(at)
 	s.noticeDeafness(now)
 	s.wheel.advance(now, func(l *lease) { s.check(ctx, l, now) })
 	if s.leads() {
 		s.govern(at)
+	}
+}
+
+func (s *state) forgetServices(at time.Time) {
+	for _, r := range s.model.realms {
+		r.forget(at)
 	}
 }
 
