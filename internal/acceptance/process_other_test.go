@@ -2,6 +2,11 @@
 
 package acceptance
 
-import "syscall"
+import (
+	"syscall"
+	"time"
+)
 
 func attributes() *syscall.SysProcAttr { return nil }
+
+func (p *process) queued() time.Duration { return 0 }

@@ -9,14 +9,13 @@ import (
 	"time"
 )
 
+// readyWithin is how soon `up` is ready where it need not wait for a processor.
+const readyWithin = 3 * time.Second
+
 func TestUpIsReadySoon(t *testing.T) {
 	began := time.Now()
 	r := startRestartable(t)
-	took := time.Since(began)
-	t.Logf("ready after %s, the start of the process and of polling included", took.Round(time.Millisecond))
-	if took > patience {
-		t.Errorf("ready after %s only", took)
-	}
+	r.wasReadySoon(t, "first", began)
 	if r.PID != r.up.cmd.Process.Pid {
 		t.Errorf("the ready file says that the process is %d, it is %d", r.PID, r.up.cmd.Process.Pid)
 	}
@@ -25,12 +24,21 @@ func TestUpIsReadySoon(t *testing.T) {
 	}
 	expect(t, 200, r.HTTP+"/health")
 	expect(t, 200, r.Sidecar+"/health")
-	if again := r.startAgain(t); again > patience {
-		t.Errorf("on data of its own it is ready after %s only", again)
+	r.startAgain(t)
+}
+
+// wasReadySoon leaves out for how long the process had to wait for others: how
+// busy the machine is says nothing of it.
+func (r *realm) wasReadySoon(t *testing.T, which string, began time.Time) {
+	t.Helper()
+	took, queued := time.Since(began), r.up.queued()
+	t.Logf("the %s start took %s, in which its threads waited %s for a processor", which, took.Round(time.Millisecond), queued.Round(time.Millisecond))
+	if took-queued > readyWithin {
+		t.Errorf("the %s time it was ready after %s only", which, took-queued)
 	}
 }
 
-func (r *realm) startAgain(t *testing.T) time.Duration {
+func (r *realm) startAgain(t *testing.T) {
 	t.Helper()
 	r.up.stop()
 	if code := r.up.code(t); code != 0 {
@@ -38,9 +46,7 @@ func (r *realm) startAgain(t *testing.T) time.Duration {
 	}
 	began := time.Now()
 	r.start(t)
-	took := time.Since(began)
-	t.Logf("started again after %s", took.Round(time.Millisecond))
-	return took
+	r.wasReadySoon(t, "second", began)
 }
 
 func TestATakenPortNamesItsFlag(t *testing.T) {
