@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"fairlead.dev/registry"
+	"fairlead.dev/registry/atlasclient"
+	"fairlead.dev/registry/protocol"
 )
 
 // TestARealmTellsRevisionsWithoutItsTable asks for the table after every so
@@ -80,5 +82,49 @@ func TestARealmForgetsServicesOfWhichNothingIsLeft(t *testing.T) {
 	}
 	if r.current().Hash() != hash || r.current().Revision.Sequence != seq {
 		t.Error("what is forgotten counted")
+	}
+}
+
+// TestAForgottenServiceComesBack: it is as if it had never been there, though
+// the bucket still knows the key.
+func TestAForgottenServiceComesBack(t *testing.T) {
+	b := startBus(t, t.TempDir())
+	n := startNode(t, b, Terms{})
+	changes := make(chan registry.Change, 8)
+	stop, err := atlasclient.New(b.app, atlasclient.Options{Logger: quiet()}).Listen(registry.Interest{Realm: "local", Service: "identity"}, func(u registry.Update) {
+		if u.Changes != nil {
+			for _, c := range u.Changes.Changes {
+				changes <- c
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	k := registry.Key{Realm: "local", Service: "identity", Instance: "a"}
+	first, err := register(t, b.app, k, nowhere(t), "life-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ask[struct{}](t, b.app, protocol.Subject(protocol.Deregister, k), protocol.DeregisterRequest{Incarnation: "life-1", Token: first.Token}); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.ask(t.Context(), func(s *state) {
+		s.forgetServices(time.Now())
+		s.forgetServices(time.Now().Add(2 * forgottenAfter))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if n.tableFor(t, "local").Service("identity") != nil {
+		t.Error("it is not forgotten")
+	}
+	second, err := register(t, b.app, k, nowhere(t), "life-2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	came, left, again := <-changes, <-changes, <-changes
+	if came.Previous != 0 || left.Previous != came.Revision || again.Previous != 0 || again.Revision != second.Revision.Sequence {
+		t.Errorf("changes %+v, %+v, %+v", came, left, again)
 	}
 }
