@@ -19,7 +19,7 @@ const tiers = 4
 // best returns the best tier that has a usable instance, tiers if none has.
 func (s *Service) best() int {
 	best := tiers
-	for in := range s.All() {
+	for in := range s.Each() {
 		if in.Usable() {
 			best = min(best, tier(in.Status))
 		}
@@ -47,7 +47,7 @@ const (
 
 // standing is the decision on which all selection rests. best is the best
 // tier that has a usable instance.
-func (i Instance) standing(best int) Standing {
+func (i *Instance) standing(best int) Standing {
 	switch {
 	case !i.Enabled:
 		return SwitchedOff
@@ -61,7 +61,7 @@ func (i Instance) standing(best int) Standing {
 
 // Usable tells whether an operator and the instance itself allow new requests
 // to it at all, however unfit it may be.
-func (i Instance) Usable() bool { return i.standing(tiers) == Serving }
+func (i *Instance) Usable() bool { return i.standing(tiers) == Serving }
 
 // Candidates returns the instances that a new request may use: those of the
 // best tier that has any (passing, then warning, then suspect, then critical).
@@ -72,6 +72,22 @@ func (i Instance) Usable() bool { return i.standing(tiers) == Serving }
 // The result is a copy; choosing among it (zones, load, ejection) is the
 // client's business.
 func (s *Service) Candidates() ([]Instance, error) {
+	candidate, err := s.Candidate()
+	if err != nil {
+		return nil, err
+	}
+	var list []Instance
+	for in := range s.Each() {
+		if candidate(in) {
+			list = append(list, *in)
+		}
+	}
+	return list, nil
+}
+
+// Candidate returns what tells of the service's instances, as [Service.Each]
+// yields them, which are among the [Service.Candidates], with the same errors.
+func (s *Service) Candidate() (func(*Instance) bool, error) {
 	best := s.best()
 	switch {
 	case s.Len() == 0:
@@ -79,11 +95,5 @@ func (s *Service) Candidates() ([]Instance, error) {
 	case best == tiers:
 		return nil, ErrNoneEnabled
 	}
-	var list []Instance
-	for in := range s.All() {
-		if in.standing(best) == Serving {
-			list = append(list, in)
-		}
-	}
-	return list, nil
+	return func(in *Instance) bool { return in.standing(best) == Serving }, nil
 }

@@ -73,9 +73,22 @@ func (s *Service) Len() int { return s.all().count }
 // All yields the instances, sorted by id.
 func (s *Service) All() iter.Seq[Instance] {
 	return func(yield func(Instance) bool) {
+		for in := range s.Each() {
+			if !yield(*in) {
+				return
+			}
+		}
+	}
+}
+
+// Each is All without the copies: what it yields is the service's own, so do
+// not change it. An instance that did not change is the same one in the next
+// view of its service.
+func (s *Service) Each() iter.Seq[*Instance] {
+	return func(yield func(*Instance) bool) {
 		for _, block := range s.all().blocks {
 			for _, in := range block {
-				if !yield(*in.Instance) {
+				if !yield(in.Instance) {
 					return
 				}
 			}

@@ -29,8 +29,8 @@ func BaseOf(t *Transport) *http.Transport { return t.base.(*http.Transport) }
 
 // InFlight sums up the requests in flight to a service.
 func InFlight(t *Transport, service string) (n int64) {
-	for _, l := range t.balancerOf(service).current.Load().loads {
-		n += l.inFlight.Load()
+	for _, e := range t.balancerOf(service).current.Load().members {
+		n += e.load.inFlight.Load()
 	}
 	return n
 }
@@ -46,16 +46,16 @@ func Picker(t testing.TB, n int, weighted bool) func() {
 		}
 	}
 	v := viewOf(t, "", list)
-	for _, l := range v.loads {
-		l.latency.observe(time.Second, time.Millisecond)
+	for _, e := range v.members {
+		e.load.latency.observe(time.Second, time.Millisecond)
 	}
 	return func() { v.pick(2*time.Second, nil) }
 }
 
 // Fails sums up the failures in a row of a service's instances.
 func Fails(t *Transport, service string) (n int32) {
-	for _, l := range t.balancerOf(service).current.Load().loads {
-		n += l.fails.Load()
+	for _, e := range t.balancerOf(service).current.Load().members {
+		n += e.load.fails.Load()
 	}
 	return n
 }

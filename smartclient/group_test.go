@@ -3,6 +3,7 @@ package smartclient
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -145,17 +146,18 @@ func TestPickByTier(t *testing.T) {
 func TestLoadsFollowLives(t *testing.T) {
 	list := instances(100, 100)
 	first := viewOf(t, "", list)
+	list = slices.Clone(list) // the other is the first table's
 	list[1].Incarnation = "2"
 	list[0].Weight = 50
-	s := registry.NewTable("test", "e1").WithService("identity", 2, list[:]).Service("identity")
+	s := registry.NewTable("test", "e1").WithService("identity", 2, list).Service("identity")
 	second, err := newView(s, Options{}, first, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if first.loads[life{"i000", "1"}] != second.loads[life{"i000", "1"}] {
+	if first.members[0].load != second.members[0].load {
 		t.Error("a living instance lost what was learned")
 	}
-	if len(second.loads) != 2 || second.loads[life{"i001", "2"}] == first.loads[life{"i001", "1"}] {
+	if len(second.members) != 2 || second.members[1].load == first.members[1].load {
 		t.Error("a restarted instance inherited from its former life")
 	}
 }

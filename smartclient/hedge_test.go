@@ -113,10 +113,8 @@ func TestHedging(t *testing.T) {
 				if tc.attempts > 1 && s.attempts[1] != "2" {
 					t.Errorf("the hedge was told that it is attempt %q", s.attempts[1])
 				}
-				for _, l := range tr.balancerOf("identity").current.Load().loads {
-					if n := l.inFlight.Load(); n != 0 {
-						t.Errorf("%d in flight when all is over", n)
-					}
+				if n := InFlight(tr, "identity"); n != 0 {
+					t.Errorf("%d in flight when all is over", n)
 				}
 			})
 		})

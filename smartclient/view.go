@@ -14,10 +14,10 @@ import (
 // (all that work or may work), and last all that an operator allows, critical
 // ones too. Each has what the one before has; equal ones are left out.
 type view struct {
-	of     *registry.Service
-	terms  terms
-	groups []group
-	loads  map[life]*load
+	of      *registry.Service
+	terms   terms
+	members []endpoint // every instance, sorted by id; without shares
+	groups  []group
 
 	zone             int // the size of the zone's group, 0 if the zone has none
 	candidates, pool int // places of those groups
@@ -45,72 +45,103 @@ func (e *endpoint) life() life { return life{e.instance.ID, e.instance.Incarnati
 // newView prepares a service. Loads of lives that go on are taken over from
 // the view before, nil if there was none; the rest is dropped with it.
 func newView(s *registry.Service, o Options, before *view, now time.Duration) (*view, error) {
-	candidates, err := s.Candidates()
+	candidate, err := s.Candidate()
 	if err != nil {
 		return nil, err
 	}
-	instances := s.Instances()
-	v := &view{of: s, terms: termsOf(o, s.Meta.Policy), loads: carryOver(instances, before, now)}
-	near := filter(candidates, func(in *registry.Instance) bool { return o.Zone != "" && in.Zone == o.Zone })
-	v.zone = len(near)
-	v.widen(near)
-	v.candidates = v.widen(candidates)
-	v.pool = v.widen(poolOf(instances, len(candidates)))
-	v.widen(filter(instances, func(in *registry.Instance) bool { return in.Usable() }))
+	v := &view{of: s, terms: termsOf(o, s.Meta.Policy), members: carryOver(s, before, now)}
+	if o.Zone != "" {
+		near := func(in *registry.Instance) bool { return in.Zone == o.Zone && candidate(in) }
+		v.zone = v.count(near)
+		v.widen(near)
+	}
+	v.candidates = v.widen(candidate)
+	v.pool = v.candidates
+	if v.count(working) >= v.count(candidate) { // else all are critical
+		v.pool = v.widen(working)
+	}
+	v.widen((*registry.Instance).Usable)
 	v.assess()
 	return v, nil
 }
 
-// poolOf returns what is used in a panic: all but those that say themselves
-// that they are critical. A suspect is only in doubt.
-func poolOf(instances []registry.Instance, candidates int) []registry.Instance {
-	pool := filter(instances, func(in *registry.Instance) bool { return in.Usable() && in.Status != registry.Critical })
-	if len(pool) < candidates { // all are critical
-		return nil
+// working is what is used in a panic: all but those that say themselves that
+// they are critical. A suspect is only in doubt.
+func working(in *registry.Instance) bool { return in.Usable() && in.Status != registry.Critical }
+
+// carryOver makes the members of a view and keeps what the one before knew of
+// them. Both are in order, so they are compared side by side: services may be
+// large, and a view is made anew with each of their changes.
+func carryOver(s *registry.Service, before *view, now time.Duration) []endpoint {
+	members := make([]endpoint, 0, s.Len())
+	var old []endpoint
+	if before != nil {
+		old = before.members
 	}
-	return pool
+	for in := range s.Each() {
+		for len(old) > 0 && old[0].instance.ID < in.ID {
+			old = old[1:]
+		}
+		e := endpoint{instance: in}
+		if len(old) > 0 && old[0].instance.ID == in.ID {
+			e = old[0].as(in)
+		}
+		members = append(members, e.complete(before == nil, now))
+	}
+	return members
 }
 
-func filter(list []registry.Instance, keep func(*registry.Instance) bool) []registry.Instance {
-	var kept []registry.Instance
-	for i := range list {
-		if keep(&list[i]) {
-			kept = append(kept, list[i])
+// as is what is known of an endpoint as of the next view of its instance.
+func (e endpoint) as(in *registry.Instance) endpoint {
+	is, was := in, e.instance
+	e.instance = is
+	if is.Host != was.Host || is.Port != was.Port {
+		e.addr = ""
+	}
+	if is.Incarnation != was.Incarnation {
+		e.load = nil
+	}
+	return e
+}
+
+// complete adds what is not known yet. A life that begins while the client
+// looks on starts slowly; on the client's own first look all are equally new
+// to it.
+func (e endpoint) complete(first bool, now time.Duration) endpoint {
+	if e.addr == "" {
+		e.addr = e.instance.Addr()
+	}
+	if e.load == nil {
+		e.load = new(load)
+		if !first {
+			e.load.ramp = now + slowStart
 		}
 	}
-	return kept
+	return e
 }
 
-// carryOver keeps what is known of lives that go on. A life that begins while
-// the client looks on starts slowly; on the client's own first look all are
-// equally new to it.
-func carryOver(instances []registry.Instance, before *view, now time.Duration) map[life]*load {
-	loads := make(map[life]*load, len(instances))
-	for _, in := range instances {
-		l := life{in.ID, in.Incarnation}
-		switch {
-		case before == nil:
-			loads[l] = new(load)
-		case before.loads[l] != nil:
-			loads[l] = before.loads[l]
-		default:
-			loads[l] = &load{ramp: now + slowStart}
+// count tells how many members there are of a kind.
+func (v *view) count(kind func(*registry.Instance) bool) (n int) {
+	for i := range v.members {
+		if kind(v.members[i].instance) {
+			n++
 		}
 	}
-	return loads
+	return n
 }
 
-// widen adds a group unless it has no more than the one before, and returns
-// the place of the group that has these instances.
-func (v *view) widen(instances []registry.Instance) int {
-	last := len(v.groups) - 1
-	if len(instances) == 0 || last >= 0 && len(v.groups[last].endpoints) == len(instances) {
+// widen adds the group of a kind unless it has no more than the one before, and
+// returns the place of the group that has these members.
+func (v *view) widen(kind func(*registry.Instance) bool) int {
+	n, last := v.count(kind), len(v.groups)-1
+	if n == 0 || last >= 0 && len(v.groups[last].endpoints) == n {
 		return max(last, 0)
 	}
-	endpoints := make([]endpoint, len(instances))
-	for i := range instances {
-		in := &instances[i]
-		endpoints[i] = endpoint{instance: in, addr: in.Addr(), load: v.loads[life{in.ID, in.Incarnation}]}
+	endpoints := make([]endpoint, 0, n)
+	for _, e := range v.members {
+		if kind(e.instance) {
+			endpoints = append(endpoints, e)
+		}
 	}
 	v.groups = append(v.groups, newGroup(endpoints))
 	return last + 1
