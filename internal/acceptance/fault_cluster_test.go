@@ -90,7 +90,7 @@ func TestFaultTheDiskOfAClustersLeaderIsFullForAWhile(t *testing.T) {
 	pause(t, time.Second)
 
 	d.fill(t)
-	took := soon(t, writableWithin, "flags are set by the other nodes", func() error { return c.flip(t) })
+	took := soon(t, healedWithin, "flags are set by the other nodes", func() error { return c.flip(t) })
 	t.Logf("a flag was set %s after the disk was full", took.Round(time.Millisecond))
 	pause(t, 5*time.Second)
 	f.settles(t)
