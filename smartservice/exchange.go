@@ -2,6 +2,8 @@ package smartservice
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -30,6 +32,10 @@ func serve(next http.Handler, w http.ResponseWriter, r *http.Request) (e *exchan
 		}
 	}()
 	next.ServeHTTP(e.w, r)
+	if e.status == 0 && errors.Is(r.Context().Err(), context.DeadlineExceeded) {
+		// A handler that returns because its time is over has not succeeded.
+		WriteProblem(e.w, http.StatusGatewayTimeout, "the caller's time was over before the request was answered")
+	}
 	e.answered(http.StatusOK) // net/http's word for a handler that said nothing
 	return e
 }

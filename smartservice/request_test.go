@@ -86,6 +86,11 @@ func TestCallersTimeout(t *testing.T) {
 		<-r.Context().Done()
 		WriteProblem(w, 503, context.Cause(r.Context()).Error())
 	})
+	a.HandleFunc("GET /give-up", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	a.HandleFunc("GET /hurry", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusNoContent)
+		<-r.Context().Done()
+	})
 	start(t, a)
 	for _, tc := range []struct {
 		path, timeout string
@@ -96,6 +101,8 @@ func TestCallersTimeout(t *testing.T) {
 		{"/", "soon", 200, `"bound":false`},
 		{"/", "60000", 200, `"bound":true,"near":true`},
 		{"/wait", "1", 503, "context deadline exceeded"},
+		{"/give-up", "1", 504, "was over before the request was answered"},
+		{"/hurry", "1", 204, ""},
 		{"/", "0", 504, "was not processed"},
 	} {
 		got := get(t, a.URL()+tc.path, smartclient.HeaderTimeout, tc.timeout)

@@ -52,6 +52,15 @@ func newHelpCommand() *cobra.Command {
 	}
 }
 
+// helpFor returns the command that explains what args call.
+func helpFor(root *cobra.Command, args []string) string {
+	called, _, err := root.Find(args)
+	if err != nil {
+		called = root
+	}
+	return root.Name() + " help" + strings.TrimPrefix(called.CommandPath(), root.Name())
+}
+
 const unknownCommand = "unknown command "
 
 // explainCommand puts on one line what cobra says of a command that is not

@@ -28,7 +28,10 @@ func (f *planeFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.keep, "keep-haproxy", false, "leave haproxy running when the sidecar stops, for the next one on the same --data")
 }
 
-func (f *planeFlags) isHAProxy() bool { return f.kind == "haproxy" }
+// planeHAProxy is what --plane and a sidecar's status call it.
+const planeHAProxy = "haproxy"
+
+func (f *planeFlags) isHAProxy() bool { return f.kind == planeHAProxy }
 
 func (f *planeFlags) check() error {
 	if f.kind != "builtin" && !f.isHAProxy() {

@@ -58,7 +58,7 @@ func execute(ctx context.Context, args []string, s streams) int {
 	if err != nil && !errors.As(err, &silent) {
 		fmt.Fprintln(s.err, "fairlead: "+set.named(oneLine(err)))
 		if code == exitUsage {
-			fmt.Fprintln(s.err, "Run 'fairlead help' for how it is used.")
+			fmt.Fprintln(s.err, "Run '"+helpFor(root, args)+"' for how it is used.")
 		}
 	}
 	return code

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -111,7 +112,9 @@ func (r sidecarReport) print(out io.Writer) {
 	line("revision", "%s applied, %s offered", r.Applied, r.Offered)
 	line("table", "%s, confirmed %s ago, %d services, %d instances", dash(string(r.Source)), (time.Duration(r.AgeMS) * time.Millisecond).Round(time.Millisecond), r.Services, r.Instances)
 	for _, e := range r.Attended {
-		line("attends", "%s: %s/%s %s %s", e.File, e.Service, e.Instance, e.Status, e.Reason)
+		if e.Service != "" {
+			line("attends", "%s", strings.TrimSpace(fmt.Sprintf("%s: %s/%s %s %s", e.File, e.Service, e.Instance, e.Status, e.Reason)))
+		}
 		if e.Problem != "" {
 			line("problem", "%s: %s", e.File, e.Problem)
 		}
@@ -131,7 +134,8 @@ ready the old one takes no more requests and ends when those in flight have. If
 the new one does not get ready, the old one goes on.
 
 This sends SIGUSR2 to the sidecar's process, so it takes its user's rights. With
-haproxy restart the sidecar instead: haproxy carries on with --keep-haproxy.`,
+haproxy restart the sidecar instead: haproxy carries on with --keep-haproxy. The
+sidecar of "fairlead up" ends and starts with that.`,
 		Example: "  fairlead sidecar upgrade",
 		Args:    takes(),
 	}
@@ -150,6 +154,9 @@ func (s *settings) upgradeSidecar(ctx context.Context, timeout *span, addr strin
 	if err != nil {
 		return err
 	}
+	if before.Plane.Kind == planeHAProxy {
+		return fmt.Errorf("process %d runs haproxy, which no other process takes over: restart the sidecar, with --keep-haproxy haproxy carries on meanwhile", before.PID)
+	}
 	process, err := os.FindProcess(before.PID)
 	if err == nil {
 		err = process.Signal(upgradeSignal)
@@ -159,7 +166,7 @@ func (s *settings) upgradeSidecar(ctx context.Context, timeout *span, addr strin
 	}
 	after, err := awaitOther(ctx, timeout, addr, before.PID)
 	if err != nil {
-		return fmt.Errorf("process %d goes on, see its log: %w", before.PID, err)
+		return fmt.Errorf("process %d goes on, see its log; \"fairlead up\" cannot be upgraded: %w", before.PID, err)
 	}
 	if s.json() {
 		return s.printJSON(after)
