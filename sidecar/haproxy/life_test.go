@@ -217,3 +217,22 @@ func TestAddressInUse(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestOnlyInstanceThatRefusesIsSaidSoon(t *testing.T) {
+	l := run(t, options(t))
+	gone := serving(t, "identity", "a")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone.Port = listener.Addr().(*net.TCPAddr).Port
+	_ = listener.Close()
+	l.set(gone)
+	began := time.Now()
+	if got := l.get("identity"); !strings.Contains(got, "unreachable") {
+		t.Errorf("the answer is %s", got)
+	}
+	if took := time.Since(began); took > 1500*time.Millisecond {
+		t.Errorf("it took %s", took)
+	}
+}

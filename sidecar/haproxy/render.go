@@ -41,7 +41,7 @@ const descriptionPrefix = "fairlead"
 func (s structure) description() string {
 	unnamed := s
 	unnamed.slots = 0
-	sum := sha256.Sum256(fmt.Appendf(nil, "%+v %s %s", unnamed, configText, hopScript))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%+v %s %s %s", unnamed, configText, hopScript, peculiar))
 	return fmt.Sprintf("%s addr=%s slots=%d structure=%x", descriptionPrefix, s.addr, s.slots, sum[:6])
 }
 
@@ -53,7 +53,8 @@ type page struct {
 	OwnHost, Trusted          string
 	ServiceHost, RealmHost    string
 	AnyServiceHost, Name      string
-	Others                    string
+	Others, Peculiar          string
+	Ruled                     []string
 	Rules                     []string
 	Errors, Refusals, Endings []string
 	OwnFailure                string
@@ -131,10 +132,20 @@ func (s structure) page(slots []slotLines) page {
 		AnyServiceHost: quote(domain + `$`),
 		Name:           quote(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`),
 		Others:         quote(`^(?!(close|keep-alive|upgrade)$)`),
-		Errors:         texts(failures()), Refusals: texts(refusals()), Endings: texts(endings(s.realm)),
+		Peculiar:       quote(peculiar), Ruled: namesOf(s.rules),
+		Errors: texts(failures()), Refusals: texts(refusals()), Endings: texts(endings(s.realm)),
 		OwnFailure: ownFailure().text(), Rules: linesOfRules(s.rules),
 	}
 }
+
+// peculiar matches the headers of requests that need a closer look: another
+// host than this one, or none, two services, fields that are not passed on as
+// they are, and NUL. HAProxy gives the names in lower case, a line each.
+const peculiar = `(?im)\x00` +
+	`|^host:(?! (127\.0\.0\.1|localhost|\[::1\]):)|\A(?!(?s:.*)^host:)` +
+	`|^fairlead-service:(?s:.*)^fairlead-service:` +
+	`|^connection:(?! (close|keep-alive)\r?$)` +
+	`|^(forwarded|keep-alive|transfer-encoding|upgrade|via|proxy-[^:]*|x-forwarded-[^:]*):`
 
 // quote makes a text one word of the configuration. Within single quotes
 // nothing has a meaning but the quote itself; a newline would end the line.

@@ -27,6 +27,14 @@ func ruledIn(t *registry.Table) (list []ruled) {
 	return list
 }
 
+func namesOf(list []ruled) []string {
+	names := make([]string, len(list))
+	for i, s := range list {
+		names[i] = s.service
+	}
+	return names
+}
+
 // A ruleLines writes the lines by which the frontend follows rules. The first
 // rule of the service that matches sets txn.rule, after which no other can;
 // its split then draws a number and sets txn.service.
