@@ -122,7 +122,8 @@
 // The Host header is the service's name (identity) unless the caller set
 // Request.Host, so links that a service builds from it are logical. A redirect
 // to such a link (http://identity/…) is given back as service://identity/…,
-// which any http.Client with this Transport can follow.
+// which any http.Client with this Transport can follow. A redirect to a service
+// that comes from anybody else is not followed ([ErrForeignRedirect]).
 //
 // # What users see
 //

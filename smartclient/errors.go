@@ -24,6 +24,10 @@ var (
 	// service took of late, so no (further) attempt was sent. It is also a
 	// context.DeadlineExceeded.
 	ErrNoTime = fmt.Errorf("too little time is left for an answer: %w", context.DeadlineExceeded)
+	// ErrForeignRedirect says that an answer from outside the realm redirected
+	// to a service. It was not followed: strangers must not choose whom callers
+	// within the realm ask.
+	ErrForeignRedirect = errors.New("redirect to a service by an answer that is no service's")
 	// ErrAttemptTimeout says that an attempt had no response headers within
 	// Options.AttemptTimeout.
 	ErrAttemptTimeout error = attemptTimeout{}

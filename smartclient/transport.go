@@ -69,7 +69,16 @@ func (t *Transport) call(req *http.Request) (*call, error) {
 	if t.options.Resolver == nil {
 		return nil, errNoResolver
 	}
+	if fromOutside(req.Response) {
+		return nil, ErrForeignRedirect
+	}
 	return newCall(t, req, service)
+}
+
+// fromOutside tells whether the redirect that led to a request, nil if none
+// did, is no service's.
+func fromOutside(redirect *http.Response) bool {
+	return redirect != nil && redirect.Request != nil && redirect.Request.URL.Scheme != scheme
 }
 
 // balancerOf returns what is kept of a service.

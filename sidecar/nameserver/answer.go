@@ -116,7 +116,8 @@ func (s *Server) addresses(ctx context.Context, name string, in registry.Instanc
 		}
 	}
 	for _, addr := range found {
-		if addr = addr.Unmap(); addr.Is4() == (kind == dns.TypeA) {
+		// As dialers of ours check it: programs that resolve have no such check.
+		if addr = addr.Unmap(); addr.Is4() == (kind == dns.TypeA) && registry.AllowedAddress(addr) == nil {
 			records = append(records, record(name, addr))
 		}
 	}

@@ -229,3 +229,25 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A registration must not make programs send to where clouds keep their keys.
+func TestAddressesThatNothingListensOnAreLeftOut(t *testing.T) {
+	table := registry.NewTable("local", "e").
+		WithInstance(at("bad", "direct", "169.254.169.254", plain)).
+		WithInstance(at("bad", "byname", "meta.example", plain)).
+		WithInstance(at("bad", "good", "10.0.0.5", plain))
+	s := &Server{log: slog.New(slog.DiscardHandler), opts: Options{Realm: "local", Resolver: fixed{table}, Lookup: func(context.Context, string, string) ([]netip.Addr, error) {
+		return []netip.Addr{netip.MustParseAddr("169.254.169.254"), netip.MustParseAddr("::ffff:169.254.169.254"), netip.MustParseAddr("fe80::1")}, nil
+	}}}
+	for _, kind := range []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeSRV} {
+		m := s.answer(t.Context(), new(dns.Msg).SetQuestion("bad.service.", kind))
+		for _, record := range append(m.Answer, m.Extra...) {
+			if text := record.String(); strings.Contains(text, "169.254") || strings.Contains(text, "fe80") {
+				t.Errorf("answered %s", text)
+			}
+		}
+		if kind == dns.TypeA && len(m.Answer) != 1 {
+			t.Errorf("answered %v", m.Answer)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"fairlead.dev/registry"
 	"fairlead.dev/sidecar/attend"
@@ -21,6 +22,13 @@ const mostBytes = 64 << 10
 // scan reads the declarations of a directory, by file name. One that cannot be
 // read is among them, with the reason. The error is that of the directory.
 func scan(dir string) (map[string]sighting, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, err
+	}
+	if isForEverybody(info) {
+		return nil, &Problem{Problem: "the directory " + forEverybody}
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
@@ -40,8 +48,14 @@ func scan(dir string) (map[string]sighting, error) {
 	return seen, nil
 }
 
+// forEverybody is what is wrong with what isForEverybody finds.
+const forEverybody = "must not be writable by everybody: declarations can name commands to run"
+
+func isForEverybody(info fs.FileInfo) bool { return info.Mode().Perm()&0o002 != 0 }
+
 func readFile(path string) ([]byte, error) {
-	file, err := os.Open(path)
+	// Opening a pipe would wait for its writer, which may never come.
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -52,8 +66,8 @@ func readFile(path string) ([]byte, error) {
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, &Problem{Problem: "must be a regular file"}
-	case info.Mode().Perm()&0o002 != 0:
-		return nil, &Problem{Problem: "must not be writable by everybody: it can name commands to run"}
+	case isForEverybody(info):
+		return nil, &Problem{Problem: forEverybody}
 	}
 	text, err := io.ReadAll(io.LimitReader(file, mostBytes+1))
 	if len(text) > mostBytes {

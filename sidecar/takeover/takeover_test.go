@@ -261,3 +261,27 @@ func TestSocketsOfTheServiceManagerGoByTheirAddress(t *testing.T) {
 	}
 	_ = again.Close()
 }
+
+// A predecessor that was killed while its successor started has released
+// everything, and nobody but the successor is left to serve.
+func TestASuccessorGoesOnWithoutItsPredecessor(t *testing.T) {
+	ours, theirs, err := newLine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	conn, err := net.FileConn(theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	manager := serviceManager(t)
+	p := process(t)
+	p.predecessor = conn
+	_ = ours.Close()
+	if err := p.Ready(t.Context()); err != nil {
+		t.Errorf("the successor gives up: %v", err)
+	}
+	if said := manager(); !strings.Contains(said, "READY=1") {
+		t.Errorf("the service manager was told %q", said)
+	}
+}

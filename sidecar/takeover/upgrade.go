@@ -32,7 +32,10 @@ func (p *Process) Ready(ctx context.Context) error {
 	}
 	defer p.predecessor.Close()
 	if _, err := p.predecessor.Write([]byte(wordReady)); err != nil {
-		return fmt.Errorf("tell the predecessor: %w", err)
+		// A predecessor that was killed meanwhile released everything, and left
+		// nobody else to serve.
+		p.log.Warn("the predecessor is gone, going on without it", "error", err)
+		return p.manager.tell("READY=1")
 	}
 	stop := context.AfterFunc(ctx, func() { _ = p.predecessor.Close() })
 	defer stop()
