@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"fairlead.dev/connect"
+	"fairlead.dev/registry"
 	"fairlead.dev/sidecar"
 	"fairlead.dev/sidecar/httpserver"
 	"fairlead.dev/sidecar/roster"
@@ -172,11 +173,24 @@ func (l *hostLife) upgrade(running context.Context) bool {
 // followed are the services that a successor should know from the start.
 func (l *hostLife) followed() string {
 	table, _ := l.session.Table().Table()
-	var names []string
+	return namesWithin(mostState, table)
+}
+
+// mostState is safely below what one variable of a process's environment may
+// have, 128 KiB on Linux: with more no successor could be started.
+const mostState = 64 << 10
+
+// namesWithin joins the names of a table's services, as many as have room. The
+// others are followed again from their next use.
+func namesWithin(most int, table *registry.Table) string {
+	var names strings.Builder
 	for s := range table.Services() {
-		names = append(names, s.Name)
+		if names.Len()+len(s.Name)+1 > most {
+			break
+		}
+		names.WriteString(s.Name + ",")
 	}
-	return strings.Join(names, ",")
+	return strings.TrimSuffix(names.String(), ",")
 }
 
 // isWell asks the sidecar at its own address, as others do.
@@ -191,7 +205,10 @@ func (l *hostLife) isWell(ctx context.Context) error {
 		return err
 	}
 	response, err := client.Do(request)
-	if err != nil {
+	switch {
+	case err != nil && l.carrier.full():
+		return nil // it is at work: a restart would cut everybody off
+	case err != nil:
 		return fmt.Errorf("the sidecar does not answer: %w", err)
 	}
 	defer response.Body.Close()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"path/filepath"
 
@@ -46,6 +47,8 @@ type carrier struct {
 	// ready waits until it listens, and tells where.
 	ready func(context.Context) (ready, error)
 	close func() error
+	// full tells whether it has all the connections that it may have.
+	full func() bool
 	// inherits tells whether its listeners can be handed to a successor.
 	inherits bool
 }
@@ -87,11 +90,15 @@ func (f *sidecarFlags) newBuiltin(ctx context.Context, set *settings, process *t
 	plane, err := newBuiltin(set, session, m, own, builtin.Options{
 		Listener: listener, Doors: entrance.doors, Realms: entrance.realms, ProxyOthers: f.ways.others, MaxConnections: f.ways.most,
 	})
+	if err != nil {
+		closeQuietly(listener)
+		return carrier{}, errors.Join(err, entrance.close())
+	}
 	at := newReady("", "", httpURL(listener))
 	return carrier{
-		plane: plane, inherits: true, close: func() error { closeQuietly(listener); return entrance.close() },
+		plane: plane, inherits: true, full: plane.Full, close: func() error { closeQuietly(listener); return entrance.close() },
 		ready: func(context.Context) (ready, error) { return at, nil },
-	}, err
+	}, nil
 }
 
 func (f *sidecarFlags) newHAProxy(set *settings, m *metrics, own *http.ServeMux) (carrier, error) {
@@ -102,7 +109,7 @@ func (f *sidecarFlags) newHAProxy(set *settings, m *metrics, own *http.ServeMux)
 	if err != nil {
 		return carrier{}, err
 	}
-	return carrier{plane: plane, close: func() error { return nil }, ready: func(ctx context.Context) (ready, error) {
+	return carrier{plane: plane, full: func() bool { return false }, close: func() error { return nil }, ready: func(ctx context.Context) (ready, error) {
 		select {
 		case <-plane.Up():
 			return newReady("", "", "http://"+plane.Status().Addr), nil

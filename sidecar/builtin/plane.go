@@ -79,6 +79,7 @@ type Plane struct {
 	realms    map[string]*Forwarder // of the further ones
 	others    *others
 	table     atomic.Pointer[registry.Table]
+	full      atomic.Bool // at its own listener
 }
 
 // A Door is one more listener of a plane.
@@ -147,20 +148,25 @@ func (p *Plane) Run(ctx context.Context) error {
 	}
 	defer p.closeIdle()
 	group, ctx := errgroup.WithContext(ctx)
-	for _, door := range append([]Door{{Listener: listener}}, p.opts.Doors...) {
-		group.Go(func() error { return p.serve(ctx, door) })
+	group.Go(func() error { return p.serve(ctx, Door{Listener: listener}, &p.full) })
+	for _, door := range p.opts.Doors {
+		group.Go(func() error { return p.serve(ctx, door, nil) })
 	}
 	return group.Wait()
 }
 
-func (p *Plane) serve(ctx context.Context, door Door) error {
+func (p *Plane) serve(ctx context.Context, door Door, full *atomic.Bool) error {
 	front := p.front
 	front.Service = door.Service
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.handle(front, w, r) })
 	return httpserver.Run(ctx, door.Listener, handler, httpserver.Options{
-		Logger: p.opts.Logger, Grace: p.opts.Grace, Linger: linger, HTTP2: true, MaxConnections: p.opts.MaxConnections, Refuse: refuse,
+		Logger: p.opts.Logger, Grace: p.opts.Grace, Linger: linger, HTTP2: true, MaxConnections: p.opts.MaxConnections, Full: full, Refuse: refuse,
 	})
 }
+
+// Full tells whether the plane's own listener has Options.MaxConnections, so
+// that whoever connects now waits.
+func (p *Plane) Full() bool { return p.full.Load() }
 
 func (p *Plane) listen(ctx context.Context) (net.Listener, error) {
 	if p.opts.Listener != nil {

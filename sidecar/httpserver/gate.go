@@ -6,6 +6,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 )
 
 // A gate is a listener that lets so many connections in at a time; others wait
@@ -14,6 +15,7 @@ import (
 type gate struct {
 	net.Listener
 	slots  chan struct{} // nil: no bound
+	full   *atomic.Bool
 	refuse func(status int, detail string) []byte
 
 	once   sync.Once
@@ -24,7 +26,7 @@ func newGate(l net.Listener, opts Options) net.Listener {
 	if opts.MaxConnections <= 0 && opts.Refuse == nil {
 		return l
 	}
-	g := &gate{Listener: l, refuse: opts.Refuse, closed: make(chan struct{})}
+	g := &gate{Listener: l, full: opts.Full, refuse: opts.Refuse, closed: make(chan struct{})}
 	if opts.MaxConnections > 0 {
 		g.slots = make(chan struct{}, opts.MaxConnections)
 	}
@@ -47,6 +49,13 @@ func (g *gate) enter() bool {
 	if g.slots == nil {
 		return true
 	}
+	select {
+	case g.slots <- struct{}{}:
+		return true
+	default:
+	}
+	g.full.Store(true)
+	defer g.full.Store(false)
 	select {
 	case g.slots <- struct{}{}:
 		return true

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -51,6 +52,8 @@ type Options struct {
 	// MaxConnections is how many connections there may be at a time; more are
 	// accepted once one ends. 0 means any number.
 	MaxConnections int
+	// Full, if set, is true while as many are there, and the next one waits.
+	Full *atomic.Bool
 	// Refuse words the answer to a request that cannot be read, as bytes of
 	// HTTP/1.1; its arguments are the status and what net/http would say. Nil
 	// leaves that to net/http.
@@ -63,6 +66,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Grace <= 0 {
 		o.Grace = 10 * time.Second
+	}
+	if o.Full == nil {
+		o.Full = new(atomic.Bool)
 	}
 	if o.Stopping == nil {
 		o.Stopping = func() {}
