@@ -37,6 +37,9 @@ type keeper struct {
 	settled map[*farm]bool
 	// leaving are the servers in quarantine, by slot/name.
 	leaving map[string]time.Time
+	// look is the one under way, and saving too.
+	look   *look
+	saving *saving
 	// unsaved tells that what is on disk is not what HAProxy has.
 	unsaved bool
 }
@@ -103,6 +106,7 @@ func (k *keeper) end(stop chan struct{}) error {
 	// Who connects from now on is refused, and not left waiting.
 	k.closeListener()
 	k.save()
+	k.saved()
 	var err error
 	if k.process != nil && !k.plane.opts.Keep {
 		err = k.process.stop(k.in, k.plane.opts.Grace)
@@ -117,6 +121,7 @@ const compareShare = 50
 func (k *keeper) loop(ctx context.Context) {
 	compare := time.NewTimer(k.plane.opts.Compare)
 	defer compare.Stop()
+	defer k.endLook()
 	for {
 		select {
 		case <-ctx.Done():
@@ -125,10 +130,12 @@ func (k *keeper) loop(ctx context.Context) {
 			k.table = o.table
 			o.done <- k.reconcile(ctx)
 		case <-compare.C:
-			began := time.Now()
+			k.dismiss(ctx)
+			k.look = startLook(ctx, k.api, k.has, k.structure.slots)
+		case <-k.looked():
+			took := time.Since(k.look.began)
 			k.compare(ctx)
-			// Of large tables it takes a while, in which nothing is applied.
-			compare.Reset(max(k.plane.opts.Compare, compareShare*time.Since(began)))
+			compare.Reset(max(k.plane.opts.Compare, compareShare*took))
 		case <-k.plane.names.changed:
 			k.renamed(ctx)
 		case <-k.process.ended:
@@ -148,24 +155,29 @@ func (k *keeper) renamed(ctx context.Context) {
 	}
 }
 
-// compare looks at what HAProxy really has, and mends it.
+// endLook waits for the look under way; ctx, which has ended, ends it.
+func (k *keeper) endLook() {
+	if k.look != nil {
+		<-k.look.done
+	}
+}
+
+// compare takes what was found, and mends it.
 func (k *keeper) compare(ctx context.Context) {
-	k.dismiss(ctx)
-	before := k.has
-	now, err := observe(ctx, k.api, k.structure.slots)
-	if err != nil {
-		k.plane.log.Warn("haproxy does not tell what it has", "error", err)
+	l := k.look
+	k.look = nil
+	// If it is another HAProxy, or in doubt, it was asked anew or will be.
+	if k.has != l.from {
+		return
+	}
+	if l.err != nil {
+		k.plane.log.Warn("haproxy does not tell what it has", "error", l.err)
 		k.has = nil
 		return
 	}
-	k.has, k.settled = now, nil
-	k.plane.ledger.own(now.entries, now.slots)
+	k.found(l)
 	if k.table == nil {
 		return
-	}
-	if before != nil && !before.equal(now) {
-		k.plane.log.Warn("haproxy is not as it was left; it is brought back")
-		k.plane.note(func(s *Status) { s.Repairs++ })
 	}
 	if err := k.reconcile(ctx); err != nil {
 		k.plane.log.Warn("cannot bring haproxy back", "error", err)
@@ -175,6 +187,20 @@ func (k *keeper) compare(ctx context.Context) {
 	k.plane.names.keep(hostsOf(k.table))
 	k.save()
 	k.in.trimLog()
+}
+
+func (k *keeper) found(l *look) {
+	before := k.has
+	k.has = l.result()
+	if before != nil && before.equal(k.has) {
+		return
+	}
+	k.settled = nil
+	k.plane.ledger.own(k.has.entries, k.has.slots)
+	if before != nil && k.table != nil {
+		k.plane.log.Warn("haproxy is not as it was left; it is brought back")
+		k.plane.note(func(s *Status) { s.Repairs++ })
+	}
 }
 
 // reconcile makes HAProxy equal to the table.
@@ -224,6 +250,7 @@ func (k *keeper) send(ctx context.Context, commands []command) error {
 	for i, c := range commands {
 		lines[i] = c.String()
 	}
+	k.look.touch(commands)
 	answers, err := k.api.ask(ctx, lines...)
 	if err != nil {
 		k.has = nil

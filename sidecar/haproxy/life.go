@@ -143,6 +143,17 @@ func (k *keeper) entries() map[string]string {
 // renew writes the configuration, under a name, and the map, as the table
 // wants them.
 func (k *keeper) renew(name string) error {
+	write, err := k.writing(name)
+	if err != nil {
+		return err
+	}
+	k.saved()
+	return write()
+}
+
+// writing returns what renew does, to be done by whoever has the time: it uses
+// nothing that the keeper changes.
+func (k *keeper) writing(name string) (func() error, error) {
 	var farms []*farm
 	if k.table != nil {
 		farms = k.farms()
@@ -150,13 +161,16 @@ func (k *keeper) renew(name string) error {
 	// Servers in quarantine are not written, so they keep no slot.
 	slots, err := assign(farms, &model{slots: k.structure.slots, entries: k.entries()})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	config, entries, err := render(k.structure, farms, slots, k.table != nil)
-	if err != nil {
-		return err
-	}
-	return errors.Join(k.in.write(name, config), k.in.write(mapFile, entries))
+	s, in, seen := k.structure, k.in, k.table != nil
+	return func() error {
+		config, entries, err := render(s, farms, slots, seen)
+		if err != nil {
+			return err
+		}
+		return errors.Join(in.write(name, config), in.write(mapFile, entries))
+	}, nil
 }
 
 // await waits until another worker than the one with a process id takes
@@ -228,16 +242,44 @@ func (k *keeper) reloadChecked(ctx context.Context) error {
 	return k.await(ctx, old.pid)
 }
 
-// save has the disk follow what HAProxy has, for its next start.
+// A saving is under way until done is closed.
+type saving struct {
+	done chan struct{}
+	err  error
+}
+
+// save has the disk follow what HAProxy has, for its next start. Of many
+// servers that takes a while, so it is done beside the keeper.
 func (k *keeper) save() {
+	k.saved()
 	if !k.unsaved || k.table == nil || k.has == nil {
 		return
 	}
-	if err := k.renew(configFile); err != nil {
+	write, err := k.writing(configFile)
+	if err != nil {
 		k.plane.log.Warn("cannot write haproxy's configuration", "error", err)
 		return
 	}
 	k.unsaved = false
+	s := &saving{done: make(chan struct{})}
+	k.saving = s
+	go func() {
+		defer close(s.done)
+		s.err = write()
+	}()
+}
+
+// saved waits for the saving under way.
+func (k *keeper) saved() {
+	if k.saving == nil {
+		return
+	}
+	<-k.saving.done
+	if err := k.saving.err; err != nil {
+		k.plane.log.Warn("cannot write haproxy's configuration", "error", err)
+		k.unsaved = true
+	}
+	k.saving = nil
 }
 
 // revive starts HAProxy again after it ended by itself.
