@@ -2,6 +2,7 @@ package smartclient
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -62,7 +63,7 @@ func (r *replay) next() (io.ReadCloser, error) {
 	r.given++
 	switch {
 	case r.single != nil:
-		return r.single.lend(), nil
+		return r.single.lend()
 	case r.given > 1 && r.again != nil:
 		return r.again()
 	}
@@ -100,12 +101,20 @@ type singleBody struct {
 	last   *loan
 }
 
-func (s *singleBody) lend() io.ReadCloser {
+// errBodyRead says that an attempt read on after it had failed.
+var errBodyRead = errors.New("an earlier attempt has read it meanwhile")
+
+// lend takes the body back from the attempt before. What that has read must not
+// be missing in the next one's.
+func (s *singleBody) lend() (io.ReadCloser, error) {
 	if s.last != nil {
 		s.last.revoke()
+		if s.read.Load() {
+			return nil, errBodyRead
+		}
 	}
 	s.last = &loan{of: s}
-	return s.last
+	return s.last, nil
 }
 
 func (s *singleBody) end(answered bool) {
@@ -127,18 +136,24 @@ type loan struct {
 }
 
 func (l *loan) Read(p []byte) (int, error) {
-	l.mu.Lock()
-	revoked := l.revoked
-	l.mu.Unlock()
-	if revoked {
+	if !l.begin() {
 		return 0, http.ErrBodyReadAfterClose
 	}
-	l.of.read.Store(true)
 	n, err := l.of.body.Read(p)
 	if err != nil && err != io.EOF {
 		l.of.broken.Store(true)
 	}
 	return n, err
+}
+
+// begin notes that the body is read, unless it was taken back.
+func (l *loan) begin() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.revoked {
+		l.of.read.Store(true)
+	}
+	return !l.revoked
 }
 
 // Close closes the body if the attempt is the last one, else remembers it.
