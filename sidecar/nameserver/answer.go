@@ -15,8 +15,14 @@ import (
 // lookupTimeout bounds the lookup of instances that are registered by a name.
 const lookupTimeout = time.Second
 
+// answerTimeout bounds all lookups of one answer, which come one after another.
+// Programs ask again after 5 s; each question must have ended by then.
+const answerTimeout = 2 * time.Second
+
 // answer is the whole of a query's answer, before it is cut to size.
 func (s *Server) answer(ctx context.Context, query *dns.Msg) *dns.Msg {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
 	m := new(dns.Msg)
 	m.SetReply(query)
 	m.Authoritative = true

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/miekg/dns"
@@ -250,4 +251,24 @@ func TestAddressesThatNothingListensOnAreLeftOut(t *testing.T) {
 			t.Errorf("answered %v", m.Answer)
 		}
 	}
+}
+
+// Each question costs a goroutine, so hosts that nobody can look up must not
+// keep it for long, however many there are.
+func TestAnAnswerTakesNoLongerThanAnybodyWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table := registry.NewTable("local", "e")
+		for i := range 50 {
+			table = table.WithInstance(at("slow", fmt.Sprintf("i%d", i), "dead.example", plain))
+		}
+		s := &Server{log: slog.New(slog.DiscardHandler), opts: Options{Realm: "local", Resolver: fixed{table}, Lookup: func(ctx context.Context, _, _ string) ([]netip.Addr, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}}}
+		began := time.Now()
+		s.answer(t.Context(), new(dns.Msg).SetQuestion("slow.service.", dns.TypeSRV))
+		if took := time.Since(began); took > answerTimeout {
+			t.Errorf("it took %v", took)
+		}
+	})
 }
