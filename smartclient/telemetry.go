@@ -48,8 +48,10 @@ type instruments struct {
 	hedges   metric.Int64Counter
 	picks    metric.Int64Counter
 	unheard  metric.Int64Counter
-	ways     lookup[way, metric.MeasurementOption]
-	options  lookup[measurement, metric.MeasurementOption]
+	// Options are kept as the slices that they are handed over in, which would
+	// be made anew with each point otherwise.
+	ways    lookup[way, []metric.AddOption]
+	options lookup[measurement, []metric.RecordOption]
 }
 
 // A measurement is the set of attributes of a point; there are few of them.
@@ -181,11 +183,11 @@ func (t *telemetry) measure(a *attempt, took time.Duration, err error) {
 		service: a.call.service, method: methodName(a.call.req.Method),
 		status: a.status, failure: failureOf(a.status, err),
 	}
-	option, ok := t.measured.options.get(m)
+	options, ok := t.measured.options.get(m)
 	if !ok {
-		option = t.measured.options.add(m, func() metric.MeasurementOption { return t.attributes(m) })
+		options = t.measured.options.add(m, func() []metric.RecordOption { return []metric.RecordOption{t.attributes(m)} })
 	}
-	t.measured.duration.Record(a.ctx, took.Seconds(), option)
+	t.measured.duration.Record(a.ctx, took.Seconds(), options...)
 }
 
 func (t *telemetry) attributes(m measurement) metric.MeasurementOption {
@@ -234,13 +236,14 @@ func (t *telemetry) picked(a *attempt) {
 	case a.at.load.ejected.away():
 		w.how = byNeed
 	}
-	option, ok := t.measured.ways.get(w)
+	options, ok := t.measured.ways.get(w)
 	if !ok {
-		option = t.measured.ways.add(w, func() metric.MeasurementOption {
-			return metric.WithAttributeSet(attribute.NewSet(realmKey.String(t.realm), serviceKey.String(w.service), pickKey.String(w.how)))
+		options = t.measured.ways.add(w, func() []metric.AddOption {
+			set := attribute.NewSet(realmKey.String(t.realm), serviceKey.String(w.service), pickKey.String(w.how))
+			return []metric.AddOption{metric.WithAttributeSet(set)}
 		})
 	}
-	t.measured.picks.Add(a.call.ctx, 1, option)
+	t.measured.picks.Add(a.call.ctx, 1, options...)
 }
 
 func retries(i *instruments) metric.Int64Counter    { return i.retries }

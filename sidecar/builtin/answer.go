@@ -13,8 +13,7 @@ import (
 func (f *Forwarder) answer(x *exchange, res *http.Response) {
 	defer res.Body.Close()
 	h := x.w.Header()
-	dropHops(res.Header)
-	copyHeader(h, res.Header)
+	passHeader(h, res.Header)
 	announced := len(res.Trailer)
 	if announced > 0 {
 		h["Trailer"] = []string{strings.Join(names(res.Trailer), ", ")}

@@ -9,11 +9,12 @@ const copyBuffer = 32 << 10
 type bufferPool struct{ pool sync.Pool }
 
 func newBufferPool() *bufferPool {
-	return &bufferPool{pool: sync.Pool{New: func() any {
-		b := make([]byte, copyBuffer)
-		return &b
-	}}}
+	return &bufferPool{pool: sync.Pool{New: func() any { return new(buffer) }}}
 }
 
-func (p *bufferPool) Get() []byte  { return *p.pool.Get().(*[]byte) }
-func (p *bufferPool) Put(b []byte) { p.pool.Put(&b) }
+// A buffer is an array, so that a slice of it goes back without another
+// allocation.
+type buffer [copyBuffer]byte
+
+func (p *bufferPool) Get() []byte  { return p.pool.Get().(*buffer)[:] }
+func (p *bufferPool) Put(b []byte) { p.pool.Put((*buffer)(b)) }

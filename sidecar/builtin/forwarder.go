@@ -98,7 +98,6 @@ func (f *Forwarder) exchange(x *exchange) {
 		res.Header.Del(ErrorHeader)
 		f.upgrade(x, res)
 	default:
-		res.Header.Del(ErrorHeader)
 		f.answer(x, res)
 	}
 }

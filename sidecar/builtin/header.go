@@ -10,25 +10,30 @@ import (
 	"fairlead.dev/sidecar/route"
 )
 
-// hopHeaders speak to one hop alone (RFC 9110 §7.6.1).
-var hopHeaders = []string{
-	"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
-	"Te", "Trailer", "Transfer-Encoding", "Upgrade",
+// forOneHop tells whether a header speaks to one hop alone (RFC 9110 §7.6.1).
+// A switch is quicker than to look each of them up in the header.
+func forOneHop(name string) bool {
+	switch name {
+	case "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
+		"Te", "Trailer", "Transfer-Encoding", "Upgrade":
+		return true
+	}
+	return false
 }
 
-// told are the headers by which a proxy tells where a request came from. What
-// a caller says there of itself is not passed on.
-var told = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"}
+// forUs tells whether a request's header is this proxy's to read or to write:
+// what a caller says of where the request came from is not passed on.
+func forUs(name string) bool {
+	switch name {
+	case "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", route.ServiceHeader:
+		return true
+	}
+	return false
+}
 
-// dropHops removes what speaks to this hop: the well-known headers, and those
-// that Connection names.
-func dropHops(h http.Header) {
-	if named := h["Connection"]; named != nil {
-		eachToken(named, func(name string) { h.Del(name) })
-	}
-	for _, name := range hopHeaders {
-		delete(h, name)
-	}
+// dropNamed removes what Connection names, which is for one hop too.
+func dropNamed(h http.Header, connection []string) {
+	eachToken(connection, func(name string) { h.Del(name) })
 }
 
 // requestHeader returns the header with which r goes on. It shares r's values,
@@ -36,13 +41,11 @@ func dropHops(h http.Header) {
 func requestHeader(r *http.Request) http.Header {
 	in, h := r.Header, make(http.Header, len(r.Header)+6)
 	for name, values := range in {
-		h[name] = values
+		if !forOneHop(name) && !forUs(name) {
+			h[name] = values
+		}
 	}
-	dropHops(h)
-	for _, name := range told {
-		delete(h, name)
-	}
-	delete(h, route.ServiceHeader)
+	dropNamed(h, in["Connection"])
 	tell(h, r)
 	if hasToken(in["Te"], "trailers") {
 		h["Te"] = []string{"trailers"}
@@ -95,6 +98,16 @@ func eachToken(values []string, do func(string)) {
 			if one = textproto.TrimString(one); one != "" {
 				do(one)
 			}
+		}
+	}
+}
+
+// passHeader adds what of an answer's header is for the caller.
+func passHeader(to, from http.Header) {
+	dropNamed(from, from["Connection"])
+	for name, values := range from {
+		if !forOneHop(name) && name != ErrorHeader {
+			to[name] = values
 		}
 	}
 }

@@ -70,12 +70,12 @@ func (m *metrics) record(x *exchange) {
 	}
 	options := m.options.of(p)
 	if x.failure != "" {
-		m.failures.Add(ctx, 1, options.failures)
+		m.failures.Add(ctx, 1, options.failures...)
 	}
-	m.requests.Add(ctx, 1, options.requests)
+	m.requests.Add(ctx, 1, options.requests...)
 	// Upgraded connections last as long as their users like.
 	if x.status != http.StatusSwitchingProtocols {
-		m.duration.Record(ctx, time.Since(x.began).Seconds(), options.duration)
+		m.duration.Record(ctx, time.Since(x.began).Seconds(), options.duration...)
 	}
 }
 
@@ -86,8 +86,11 @@ type point struct {
 }
 
 // pointOptions are the attributes of a point, which cost more to make than to
-// use.
-type pointOptions struct{ requests, failures, duration metric.MeasurementOption }
+// use; so do the slices in which they are handed over.
+type pointOptions struct {
+	requests, failures []metric.AddOption
+	duration           []metric.RecordOption
+}
 
 func (p point) options(realm string) *pointOptions {
 	with := func(more ...attribute.KeyValue) metric.MeasurementOption {
@@ -98,9 +101,9 @@ func (p point) options(realm string) *pointOptions {
 		return metric.WithAttributeSet(attribute.NewSet(more...))
 	}
 	return &pointOptions{
-		requests: with(attrInstance.String(p.instance), attrStatus.Int(p.status)),
-		failures: with(attrError.String(p.failure)),
-		duration: with(),
+		requests: []metric.AddOption{with(attrInstance.String(p.instance), attrStatus.Int(p.status))},
+		failures: []metric.AddOption{with(attrError.String(p.failure))},
+		duration: []metric.RecordOption{with()},
 	}
 }
 

@@ -20,7 +20,7 @@ func picking() Row {
 	return Row{
 		Name:  "pick",
 		Title: "Picking one of 100 instances",
-		Method: "`go test -bench Pick` of package smartclient: all instances healthy and with latencies known; " +
+		Method: "`go test -bench Pick` of package smartclient, the best of five: all instances healthy and with latencies known; " +
 			"in parallel with 8 goroutines, the time is that between two picks of all of them together.",
 		Figures: []Figure{
 			{Name: "alone", Title: "a pick", Unit: "ns", Target: lower(50)},
@@ -38,7 +38,7 @@ var errNoBenchmark = errors.New("go test -bench Pick does not have the expected 
 func measurePicking(ctx context.Context, l Lab) (Values, error) {
 	// #nosec G204 -- constant arguments.
 	out, err := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "^BenchmarkPick$/^100($|_in_parallel$)",
-		"-benchtime", pick(l.Quick, "0.1s", "2s"), smartclientPackage).CombinedOutput()
+		"-benchtime", pick(l.Quick, "0.1s", "0.5s"), "-count", "5", smartclientPackage).CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, bytes.TrimSpace(out))
 	}
@@ -57,23 +57,30 @@ func measurePicking(ctx context.Context, l Lab) (Values, error) {
 	return v, nil
 }
 
-// benchmarkLine finds "NAME-2  123  45.6 ns/op  0 B/op  0 allocs/op".
+// benchmarkLine finds "NAME-2  123  45.6 ns/op  0 B/op  0 allocs/op", and of
+// several the one that took least.
 func benchmarkLine(out []byte, prefix string) (ns, allocs float64, ok bool) {
 	lines := bufio.NewScanner(bytes.NewReader(out))
 	for lines.Scan() {
 		if !strings.HasPrefix(lines.Text(), prefix) {
 			continue
 		}
-		fields := strings.Fields(lines.Text())
-		for i := 1; i < len(fields); i++ {
-			value, err := strconv.ParseFloat(fields[i-1], 64)
-			switch {
-			case err != nil:
-			case fields[i] == "ns/op":
-				ns, ok = value, true
-			case fields[i] == "allocs/op":
-				allocs = value
-			}
+		if took, made, read := benchmarkFields(strings.Fields(lines.Text())); read && (!ok || took < ns) {
+			ns, allocs, ok = took, made, true
+		}
+	}
+	return ns, allocs, ok
+}
+
+func benchmarkFields(fields []string) (ns, allocs float64, ok bool) {
+	for i := 1; i < len(fields); i++ {
+		value, err := strconv.ParseFloat(fields[i-1], 64)
+		switch {
+		case err != nil:
+		case fields[i] == "ns/op":
+			ns, ok = value, true
+		case fields[i] == "allocs/op":
+			allocs = value
 		}
 	}
 	return ns, allocs, ok
