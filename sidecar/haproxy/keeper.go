@@ -268,7 +268,9 @@ func (k *keeper) settle(commands []command, answers []string) error {
 		}
 		k.has.apply(c)
 	}
-	k.plane.ledger.own(k.has.entries, k.has.slots)
+	if slices.ContainsFunc(commands, func(c command) bool { return c.key != "" }) {
+		k.plane.ledger.own(k.has.entries, k.has.slots)
+	}
 	if len(errs) > 0 {
 		k.has = nil
 		return fmt.Errorf("haproxy refused %d of %d commands: %s", len(errs), len(commands), strings.Join(errs[:min(len(errs), 3)], "; "))

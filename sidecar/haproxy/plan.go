@@ -156,15 +156,23 @@ func slotIn(entry string, slots int) string {
 		return ""
 	}
 	n, err := strconv.Atoi(entry[1:])
-	if err != nil || n < 0 || n >= slots || strconv.Itoa(n) != entry[1:] {
+	if err != nil || n < 0 || n >= slots || !isCanonical(entry[1:]) {
 		return ""
+	}
+	if entry[0] == 's' {
+		return entry
 	}
 	return slotName(n)
 }
 
+// isCanonical tells whether a number is written as slotName does.
+func isCanonical(number string) bool {
+	return number[0] >= '0' && number[0] <= '9' && (number[0] != '0' || number == "0")
+}
+
 // assign gives every farm its slot: the one it has, else one that is empty.
 func assign(farms []*farm, have *model) (map[string]string, error) {
-	slots, taken := map[string]string{}, map[string]bool{}
+	slots, taken := make(map[string]string, len(farms)), make(map[string]bool, len(farms))
 	for _, f := range farms {
 		if slot := slotIn(have.entries[f.service], have.slots); slot != "" && !taken[slot] {
 			slots[f.service], taken[slot] = slot, true
@@ -196,7 +204,8 @@ func plan(farms []*farm, have *model, settled map[*farm]bool) ([]command, error)
 		return nil, err
 	}
 	var p planner
-	wanted := map[string]string{seenKey: "-"}
+	wanted := make(map[string]string, len(farms)+1)
+	wanted[seenKey] = "-"
 	owners := make(map[string]*farm, len(farms))
 	for _, f := range farms {
 		wanted[f.service] = entryOf(slots[f.service], f.usable())
