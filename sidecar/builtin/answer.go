@@ -42,10 +42,9 @@ func (f *Forwarder) copyBody(w http.ResponseWriter, res *http.Response) error {
 	if res.Body == http.NoBody {
 		return nil
 	}
-	flusher, _ := w.(http.Flusher)
 	rest := res.ContentLength
 	if rest < 0 || rest > copyBuffer {
-		flush(flusher) // the first part may be long in coming
+		flush(w) // the first part may be long in coming
 	}
 	buffer := f.buffers.Get()
 	defer f.buffers.Put(buffer)
@@ -61,16 +60,14 @@ func (f *Forwarder) copyBody(w http.ResponseWriter, res *http.Response) error {
 		case err != nil:
 			return fmt.Errorf("read answer: %w", err)
 		case rest != 0 && n > 0:
-			flush(flusher)
+			flush(w)
 		}
 	}
 }
 
-func flush(to http.Flusher) {
-	if to != nil {
-		to.Flush()
-	}
-}
+// flush also finds the way through writers that are wrapped. Nothing is lost
+// where there is none: the answer leaves when it is whole.
+func flush(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }
 
 // trail passes trailers on: announced ones by name, others by the prefix that
 // net/http asks for.
@@ -79,8 +76,7 @@ func trail(w http.ResponseWriter, trailer http.Header, announced int) {
 		return
 	}
 	// Or net/http would work out a Content-Length, which leaves no room.
-	flusher, _ := w.(http.Flusher)
-	flush(flusher)
+	flush(w)
 	prefix := http.TrailerPrefix
 	if len(trailer) == announced {
 		prefix = ""
