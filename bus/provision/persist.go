@@ -64,7 +64,9 @@ func notYet(err error) bool {
 		code := int(refused.ErrorCode)
 		return refused.Code == 503 && !neverEnabled(refused) || code == codeNoPeers || code == codeOffline
 	}
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrNoResponders) ||
+	// Where nobody listens, as of a stream that has no leader, jetstream has an
+	// error of its own for what is published.
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoStreamResponse) ||
 		errors.Is(err, nats.ErrTimeout) || errors.Is(err, nats.ErrDisconnected) || errors.Is(err, nats.ErrConnectionReconnecting)
 }
 
