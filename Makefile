@@ -32,6 +32,7 @@ demo: need-demo build ## Run a realm of services and break things under load (ON
 .PHONY: test
 test: need-test lint build ## Check everything: lint, tests with the race detector, import rules, the demo once
 	CGO_ENABLED=1 go test -race -vet=off -timeout $(TIMEOUT) $(TESTFLAGS) $(PACKAGES)
+	go test -vet=off $(TESTFLAGS) -run 'OpensItsStoreAgain' ./bus/embedded # not for the race detector
 	cd bench && CGO_ENABLED=1 go test -race -vet=off -timeout $(TIMEOUT) $(TESTFLAGS) $(BENCHLIGHT)
 	bin/fairlead demo --once -o json
 

@@ -23,6 +23,9 @@ type slogAdapter struct {
 	// stuck is set once a stream, or what replicates it, has given up writing.
 	// The server reports that only here, too.
 	stuck atomic.Bool
+	// cleanup is called when JetStream did not start, before the server cleans
+	// up after that.
+	cleanup atomic.Pointer[func()]
 }
 
 func (a *slogAdapter) Noticef(format string, v ...any) { a.say(slog.LevelDebug, format, v) }
@@ -35,6 +38,9 @@ func (a *slogAdapter) say(level slog.Level, format string, v []any) {
 	message := fmt.Sprintf(format, v...)
 	if isWriteFailure(message) {
 		a.stuck.Store(true)
+	}
+	if before := a.cleanup.Load(); before != nil && strings.HasPrefix(message, notStarted) {
+		(*before)()
 	}
 	switch {
 	case slices.ContainsFunc(ordinary, func(begin string) bool { return strings.HasPrefix(message, begin) }):

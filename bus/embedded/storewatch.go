@@ -253,7 +253,7 @@ func (s *Server) reopenStore(gone bool, stuck *atomic.Bool) error {
 	}
 	stuck.Store(false)
 	// A reload starts a JetStream that should run and does not.
-	if err := s.reload(); err != nil {
+	if err := s.openStore(); err != nil {
 		return fmt.Errorf("embedded bus: open store: %w", err)
 	}
 	if !s.nats.JetStreamEnabled() {
