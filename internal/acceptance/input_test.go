@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -272,13 +273,16 @@ func TestBadInputOnTheCommandLineIsRefusedAndChangesNothing(t *testing.T) {
 	})
 }
 
+// howToGetHelp is what follows a mistake: it names the command, if there is one.
+var howToGetHelp = regexp.MustCompile(`(?m)^Run 'fairlead help[a-z -]*' for how it is used\.$`)
+
 // refuseCommand fails the test unless the command says on its first line which
 // field is wrong, and nothing else but how to get help.
 func (r *realm) refuseCommand(t *testing.T, field string, args ...string) {
 	t.Helper()
 	got := r.cli(t, args...)
 	first, rest, _ := strings.Cut(got.err, "\n")
-	rest = strings.TrimSpace(strings.Replace(rest, "Run 'fairlead help' for how it is used.", "", 1))
+	rest = strings.TrimSpace(howToGetHelp.ReplaceAllString(rest, ""))
 	if got.code != 2 || got.out != "" || rest != "" || !strings.HasPrefix(first, "fairlead: ") || !strings.Contains(first, field) {
 		t.Errorf("fairlead %.200q: exit code %d, said %.300q %.100q, which should name %s", args, got.code, got.err, got.out, field)
 	}

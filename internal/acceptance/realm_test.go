@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -49,14 +50,22 @@ func startRestartable(t *testing.T) *realm {
 	return r
 }
 
-// reserved returns an address that is free, and that no connection is given by
-// chance: kernels take ports above these for that.
+// taken are the addresses that tests have been given: most listen there only
+// later, and others run beside them.
+var taken sync.Map
+
+// reserved returns an address that is free, that no other test is given, and
+// that no connection is given by chance: kernels take ports above these for
+// that.
 func reserved(t *testing.T) string {
 	t.Helper()
 	for {
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.N(10_000)))
-		if err == nil {
-			_ = l.Close()
+		if err != nil {
+			continue
+		}
+		_ = l.Close()
+		if _, others := taken.LoadOrStore(l.Addr().String(), true); !others {
 			return l.Addr().String()
 		}
 	}

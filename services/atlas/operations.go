@@ -222,9 +222,12 @@ func (r *record) speaksFor(k registry.Key, incarnation, token string) error {
 	return nil
 }
 
-// deregister ends a lease. What is not registered is gone already.
+// deregister ends a lease. What is not registered is gone already. So is what
+// another life has taken the place of since a try that nobody answered: that
+// one may have ended the lease, and its requester is not refused.
 func (n *Node) deregister(ctx context.Context, k registry.Key, m protocol.DeregisterRequest) error {
 	key := bucketKey(k, aspectRecord)
+	unanswered := false
 	return n.settle(ctx, key, func(ctx context.Context) (uint64, error) {
 		st, err := n.standing(ctx, k)
 		if err != nil {
@@ -234,9 +237,14 @@ func (n *Node) deregister(ctx context.Context, k registry.Key, m protocol.Deregi
 			return 0, n.confirmed(ctx, key, st.seqs[aspectRecord], nil)
 		}
 		if err := st.record.speaksFor(k, m.Incarnation, m.Token); err != nil {
+			if unanswered {
+				err = nil
+			}
 			return 0, n.confirmed(ctx, key, st.seqs[aspectRecord], err)
 		}
-		return n.store.delete(ctx, key, st.seqs[aspectRecord], causeDeregistered)
+		seq, err := n.store.delete(ctx, key, st.seqs[aspectRecord], causeDeregistered)
+		unanswered = unanswered || errors.Is(err, registry.ErrUnavailable)
+		return seq, err
 	})
 }
 
