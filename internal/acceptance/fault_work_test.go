@@ -41,6 +41,9 @@ type workload struct {
 	// bucket that is broken: clients then write and do not read it, and its
 	// sequences begin anew.
 	blind atomic.Bool
+	// still is set while nobody asks for anything: who is silent to a probe just
+	// then may lose its id to another program that is not.
+	still atomic.Bool
 }
 
 func startWorkload(t *testing.T, f *fleet) *workload {
@@ -118,7 +121,7 @@ func (c *contender) run(ctx context.Context) {
 		select {
 		case <-tick.C:
 			c.beat()
-			if time.Since(c.silence) > afterSilence {
+			if time.Since(c.silence) > afterSilence && !c.work.still.Load() {
 				c.act(workKey(rand.N(keysOfWork)))
 			}
 		case <-ctx.Done():

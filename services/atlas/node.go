@@ -305,6 +305,8 @@ type standing struct {
 	set    [aspects]bool // there is a value, be it rubbish
 	// held tells whether the lease still runs.
 	held bool
+	// spared is why the lease's end is not believed, "" if it is.
+	spared string
 	// doubt is why this node may not decide at the moment.
 	doubt error
 }

@@ -129,7 +129,13 @@ func (n *Node) mayTake(ctx context.Context, k registry.Key, st standing, r regis
 	if old == nil || old.SameEndpoint(r) || old.speaksFor(k, life.Incarnation, life.Token) == nil {
 		return nil
 	}
-	if found, _ := n.registering.probe(ctx, k, old); !keeps(st.held, found) {
+	found, _ := n.registering.probe(ctx, k, old)
+	if found == silent && st.spared != "" {
+		// While everybody is silent that proves no more here than for an eviction.
+		return fmt.Errorf("%w: %s is held by %s, whose eviction is held back: %s; %s was not registered",
+			registry.ErrConflict, k, old.Endpoint(), st.spared, r.Endpoint())
+	}
+	if !keeps(st.held, found) {
 		return nil
 	}
 	return fmt.Errorf("%w: %s is held by %s, which answers; %s was not registered",

@@ -187,7 +187,7 @@ func (s *state) standing(k registry.Key, now time.Time) standing {
 		}
 	}
 	if l := s.leases.of[k]; l != nil {
-		st.held = l.holds(s.node.moment(now), s.node.opts.Terms)
+		st.held, st.spared = l.holds(s.node.moment(now), s.node.opts.Terms), s.losses.holding(l)
 	}
 	return st
 }

@@ -109,6 +109,7 @@ func TestRefusalsOverHTTP(t *testing.T) {
 			return grant, ok
 		}
 	})
+	g.awaitTable()
 	tests := []struct {
 		method, path, header string
 		status               int
