@@ -9,14 +9,15 @@ import (
 	"time"
 
 	"fairlead.dev/registry"
+	"fairlead.dev/sidecar/planetest"
 )
 
 // TestChangesFailNothing: instances are disabled, removed and replaced by dead
 // ones while requests flow, and every GET has an answer of the service.
 func TestChangesFailNothing(t *testing.T) {
 	g := start(t, nil)
-	full := g.serve(map[string][]http.HandlerFunc{"identity": {says("a"), says("b"), says("c")}})
-	tables := []*registry.Table{full, full.WithoutInstance("identity", "i0", 20), full.WithInstance(instanceOf("identity", "i3", "http://"+refusingAddr(t), 21))}
+	full := g.serve(map[string][]http.HandlerFunc{"identity": {planetest.Says("a"), planetest.Says("b"), planetest.Says("c")}})
+	tables := []*registry.Table{full, full.WithoutInstance("identity", "i0", 20), full.WithInstance(planetest.Instance("identity", "i3", planetest.Refusing(t), 21))}
 	off, _ := full.Service("identity").Instance("i1")
 	off.Enabled = false
 	tables = append(tables, full.WithInstance(off))

@@ -7,12 +7,14 @@ import (
 
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"fairlead.dev/sidecar/planetest"
 )
 
 func TestMetrics(t *testing.T) {
 	reader := metric.NewManualReader()
 	g := start(t, func(o *Options) { o.MeterProvider = metric.NewMeterProvider(metric.WithReader(reader)) })
-	g.serve(map[string][]http.HandlerFunc{"identity": {says("x")}})
+	g.serve(map[string][]http.HandlerFunc{"identity": {planetest.Says("x")}})
 	for range 3 {
 		g.get("/", "Fairlead-Service: identity")
 	}

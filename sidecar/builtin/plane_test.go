@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
-	"net/netip"
 	"net/textproto"
 	"net/url"
 	"strconv"
@@ -24,6 +23,7 @@ import (
 	"go.uber.org/goleak"
 
 	"fairlead.dev/registry"
+	"fairlead.dev/sidecar/planetest"
 	"fairlead.dev/sidecar/problem"
 	"fairlead.dev/sidecar/route"
 )
@@ -111,7 +111,7 @@ func (g *rig) serve(services map[string][]http.HandlerFunc) *registry.Table {
 			backend := httptest.NewServer(h)
 			g.t.Cleanup(backend.Close)
 			revision++
-			table = table.WithInstance(instanceOf(service, fmt.Sprintf("i%d", i), backend.URL, revision))
+			table = table.WithInstance(planetest.Instance(service, fmt.Sprintf("i%d", i), backend.Listener.Addr().String(), revision))
 		}
 	}
 	table = table.At(registry.Revision{Epoch: "e", Sequence: revision}).From(registry.Live, time.Now())
@@ -125,44 +125,14 @@ func (g *rig) apply(table *registry.Table) {
 	}
 }
 
-func instanceOf(service, id, base string, revision uint64) registry.Instance {
-	u, _ := url.Parse(base)
-	addr := netip.MustParseAddrPort(u.Host)
-	return registry.Instance{
-		Service: service, ID: id, Scheme: "http", Host: addr.Addr().String(), Port: int(addr.Port()),
-		Weight: 100, Status: registry.Passing, Enabled: true, Revision: revision, Incarnation: id,
-	}
-}
-
 func (g *rig) request(method, path string, body io.Reader, headers ...string) *http.Request {
 	g.t.Helper()
-	req, err := http.NewRequest(method, "http://"+g.addr+path, body)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	for _, line := range headers {
-		name, value, _ := strings.Cut(line, ": ")
-		if name == "Host" {
-			req.Host = value
-		} else {
-			req.Header.Add(name, value)
-		}
-	}
-	return req
+	return planetest.Request(g.t, method, "http://"+g.addr+path, body, headers...)
 }
 
 func (g *rig) send(req *http.Request) (*http.Response, string) {
 	g.t.Helper()
-	res, err := g.client.Do(req)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return res, string(body)
+	return planetest.Send(g.t, g.client, req)
 }
 
 func (g *rig) get(path string, headers ...string) (*http.Response, string) {
@@ -170,14 +140,9 @@ func (g *rig) get(path string, headers ...string) (*http.Response, string) {
 	return g.send(g.request("GET", path, nil, headers...))
 }
 
-// says answers with a text and what the request looked like.
-func says(text string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "%s %s", text, r.RequestURI) }
-}
-
 func TestThreeWaysIn(t *testing.T) {
 	g := start(t, nil)
-	g.serve(map[string][]http.HandlerFunc{"identity": {says("identity")}, "orders": {says("orders")}})
+	g.serve(map[string][]http.HandlerFunc{"identity": {planetest.Says("identity")}, "orders": {planetest.Says("orders")}})
 	proxied := &http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: g.addr})}}
 	defer proxied.CloseIdleConnections()
 	for _, c := range []struct {
@@ -212,11 +177,11 @@ func TestThreeWaysIn(t *testing.T) {
 
 func TestOwnErrorsAreProblems(t *testing.T) {
 	g := start(t, nil)
-	table := g.serve(map[string][]http.HandlerFunc{"identity": {says("identity")}})
-	off := instanceOf("off", "i0", "http://127.0.0.1:1", 8)
+	table := g.serve(map[string][]http.HandlerFunc{"identity": {planetest.Says("identity")}})
+	off := planetest.Instance("off", "i0", "127.0.0.1:1", 8)
 	off.Enabled = false
-	table = table.WithInstance(instanceOf("open", "i0", "http://127.0.0.1:1", 8)).WithMeta("open", registry.Meta{Policy: registry.Policy{RouteOverride: true}}, 8)
-	g.apply(table.WithInstance(off).WithInstance(instanceOf("dead", "i0", "http://"+refusingAddr(t), 9)))
+	table = table.WithInstance(planetest.Instance("open", "i0", "127.0.0.1:1", 8)).WithMeta("open", registry.Meta{Policy: registry.Policy{RouteOverride: true}}, 8)
+	g.apply(table.WithInstance(off).WithInstance(planetest.Instance("dead", "i0", planetest.Refusing(t), 9)))
 	for _, c := range []struct {
 		name      string
 		headers   []string
@@ -278,16 +243,6 @@ func TestCallersTimeIsPassedOn(t *testing.T) {
 	}
 }
 
-func refusingAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func TestProxyRefusesOthers(t *testing.T) {
 	g := start(t, nil)
 	for _, line := range []string{"CONNECT identity.service:443 HTTP/1.1", "GET http://www.example.com/ HTTP/1.1", "CONNECT www.example.com:443 HTTP/1.1"} {
@@ -326,9 +281,9 @@ func (r resolver) Resolve(_ context.Context, name string) (*registry.Service, er
 }
 
 func TestServicesAreLearnedOnFirstUse(t *testing.T) {
-	backend := httptest.NewServer(says("learned"))
+	backend := httptest.NewServer(planetest.Says("learned"))
 	defer backend.Close()
-	learned := registry.NewTable("local", "e").WithInstance(instanceOf("learned", "i0", backend.URL, 1)).Service("learned")
+	learned := registry.NewTable("local", "e").WithInstance(planetest.Instance("learned", "i0", backend.Listener.Addr().String(), 1)).Service("learned")
 	g := start(t, func(o *Options) { o.Resolver = resolver{learned} })
 	for range 2 {
 		if _, body := g.get("/", "Fairlead-Service: learned"); body != "learned /" {
@@ -583,8 +538,8 @@ func waitFor(t *testing.T, what string, ok func() bool) {
 
 func TestNeverSentIsRepeatedElsewhere(t *testing.T) {
 	g := start(t, nil)
-	table := g.serve(map[string][]http.HandlerFunc{"identity": {says("alive")}})
-	g.apply(table.WithInstance(instanceOf("identity", "dead", "http://"+refusingAddr(t), 9)))
+	table := g.serve(map[string][]http.HandlerFunc{"identity": {planetest.Says("alive")}})
+	g.apply(table.WithInstance(planetest.Instance("identity", "dead", planetest.Refusing(t), 9)))
 	for range 20 {
 		if res, body := g.send(g.request("POST", "/", strings.NewReader("x"), "Fairlead-Service: identity")); body != "alive /" {
 			t.Fatalf("got %d %s", res.StatusCode, body)

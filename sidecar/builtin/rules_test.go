@@ -5,11 +5,12 @@ import (
 	"testing"
 
 	"fairlead.dev/registry"
+	"fairlead.dev/sidecar/planetest"
 )
 
 func TestRulesOfTheNamedServiceAreFollowed(t *testing.T) {
 	g := start(t, nil)
-	table := g.serve(map[string][]http.HandlerFunc{"identity": {says("identity")}, "finder": {says("finder")}, "next": {says("next")}})
+	table := g.serve(map[string][]http.HandlerFunc{"identity": {planetest.Says("identity")}, "finder": {planetest.Says("finder")}, "next": {planetest.Says("next")}})
 	table = table.WithMeta("identity", registry.Meta{Rules: []registry.Rule{
 		{PathPrefix: "/search", Split: []registry.Share{{Service: "finder", Weight: 100}}},
 		{Header: registry.HeaderMatch{Name: "X-Cohort", Value: "early"}, Split: []registry.Share{{Service: "next", Weight: 1}}},

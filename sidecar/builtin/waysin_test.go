@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"fairlead.dev/registry"
+	"fairlead.dev/sidecar/planetest"
 )
 
 func listenOn(t *testing.T, network, address string) net.Listener {
@@ -29,7 +30,7 @@ func listenOn(t *testing.T, network, address string) net.Listener {
 func TestAServicesOwnPort(t *testing.T) {
 	own := listenOn(t, "tcp", "127.0.0.1:0")
 	g := start(t, func(o *Options) { o.Doors = []Door{{Listener: own, Service: "identity"}} })
-	g.serve(map[string][]http.HandlerFunc{"identity": {says("identity")}, "orders": {says("orders")}})
+	g.serve(map[string][]http.HandlerFunc{"identity": {planetest.Says("identity")}, "orders": {planetest.Says("orders")}})
 	g.addr = own.Addr().String()
 	for _, header := range []string{"X-A: b", "Fairlead-Service: orders", "Host: orders.service"} {
 		if res, body := g.get("/x", header); body != "identity /x" {
@@ -55,14 +56,14 @@ func TestASocket(t *testing.T) {
 }
 
 func TestAnotherRealm(t *testing.T) {
-	backend := httptest.NewServer(says("theirs"))
+	backend := httptest.NewServer(planetest.Says("theirs"))
 	defer backend.Close()
-	theirs := registry.NewTable("test", "e").WithInstance(instanceOf("identity", "i0", backend.URL, 1)).
+	theirs := registry.NewTable("test", "e").WithInstance(planetest.Instance("identity", "i0", backend.Listener.Addr().String(), 1)).
 		WithMeta("identity", registry.Meta{Rules: []registry.Rule{{PathPrefix: "/gone", Split: []registry.Share{{Service: "gone", Weight: 1}}}}}, 2)
 	g := start(t, func(o *Options) {
 		o.Realms = map[string]registry.Resolver{"test": resolver{theirs.Service("identity")}}
 	})
-	g.serve(map[string][]http.HandlerFunc{"identity": {says("ours")}})
+	g.serve(map[string][]http.HandlerFunc{"identity": {planetest.Says("ours")}})
 	for host, want := range map[string]string{
 		"identity.service": "ours /x", "identity.local.service": "ours /x", "identity.test.service": "theirs /x", "identity.test.service.internal": "theirs /x",
 	} {
@@ -84,7 +85,7 @@ func TestOthersPassWhereAllowed(t *testing.T) {
 	}))
 	defer elsewhere.Close()
 	g := start(t, func(o *Options) { o.ProxyOthers = true })
-	g.serve(map[string][]http.HandlerFunc{"identity": {says("identity")}})
+	g.serve(map[string][]http.HandlerFunc{"identity": {planetest.Says("identity")}})
 	proxy, _ := url.Parse("http://" + g.addr)
 	g.client.Transport.(*http.Transport).Proxy = http.ProxyURL(proxy)
 	for target, want := range map[string]string{elsewhere.URL + "/x": "elsewhere /x 1.1 fairlead", "http://identity.service/x": "identity /x"} {
@@ -123,7 +124,7 @@ func dial(t *testing.T, addr string) net.Conn {
 
 func TestHTTP2WithPriorKnowledge(t *testing.T) {
 	g := start(t, nil)
-	g.serve(map[string][]http.HandlerFunc{"identity": {says("identity")}})
+	g.serve(map[string][]http.HandlerFunc{"identity": {planetest.Says("identity")}})
 	var protocols http.Protocols
 	protocols.SetUnencryptedHTTP2(true)
 	g.client.Transport.(*http.Transport).Protocols = &protocols
@@ -138,7 +139,7 @@ func TestHTTP2WithPriorKnowledge(t *testing.T) {
 
 func TestConnectionsAreBounded(t *testing.T) {
 	g := start(t, func(o *Options) { o.MaxConnections = 1 })
-	g.serve(map[string][]http.HandlerFunc{"identity": {says("identity")}})
+	g.serve(map[string][]http.HandlerFunc{"identity": {planetest.Says("identity")}})
 	first, second := dial(t, g.addr), dial(t, g.addr)
 	const ask = "GET /x HTTP/1.1\r\nHost: identity.service\r\n\r\n"
 	_, _ = io.WriteString(first, ask)

@@ -15,9 +15,9 @@ import (
 
 // ownErrors: what a plane says by itself is a problem, and says so by a header.
 func ownErrors(g *rig) {
-	off := g.instance("off", "i0", dead(g.t))
+	off := g.instance("off", "i0", Refusing(g.t))
 	off.Enabled = false
-	g.set(off, g.serve("identity", "i0", says("identity")), g.instance("dead", "i0", dead(g.t)))
+	g.set(off, g.serve("identity", "i0", Says("identity")), g.instance("dead", "i0", Refusing(g.t)))
 	for _, c := range []struct {
 		name    string
 		headers []string
@@ -119,7 +119,7 @@ func brokenAnswers(g *rig) {
 	if posts.Load() != 1 || !strings.Contains(body, `"processed":"maybe"`) {
 		g.t.Errorf("a POST was sent %d times: %s", posts.Load(), body)
 	}
-	g.set(g.serve("gets", "a", breaking(&gets)), g.serve("gets", "b", says("b")))
+	g.set(g.serve("gets", "a", breaking(&gets)), g.serve("gets", "b", Says("b")))
 	for range 6 {
 		if res, body := g.get("/", named("gets")); body != "b /" {
 			g.t.Errorf("a GET that can be repeated got %d %s", res.StatusCode, body)

@@ -2,13 +2,9 @@ package planetest
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -92,11 +88,7 @@ func (g *rig) wait(ended <-chan error, what string) {
 // instance returns an instance of a service at an address, ready for requests.
 func (g *rig) instance(service, id, addr string) registry.Instance {
 	g.revision++
-	at := netip.MustParseAddrPort(addr)
-	return registry.Instance{
-		Service: service, ID: id, Scheme: "http", Host: at.Addr().String(), Port: int(at.Port()),
-		Weight: 100, Status: registry.Passing, Enabled: true, Revision: g.revision, Incarnation: id,
-	}
+	return Instance(service, id, addr, g.revision)
 }
 
 // serve starts an instance that answers with a handler; it is not applied.
@@ -104,11 +96,7 @@ func (g *rig) serve(service, id string, h http.HandlerFunc) registry.Instance {
 	g.t.Helper()
 	backend := httptest.NewServer(h)
 	g.t.Cleanup(backend.Close)
-	u, err := url.Parse(backend.URL)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return g.instance(service, id, u.Host)
+	return g.instance(service, id, backend.Listener.Addr().String())
 }
 
 // set puts instances into the table and applies it.
@@ -140,41 +128,14 @@ func (g *rig) apply(table *registry.Table) {
 	}
 }
 
-// request makes a request to the plane; headers are lines, Host among them.
 func (g *rig) request(method, path string, body io.Reader, headers ...string) *http.Request {
 	g.t.Helper()
-	req, err := http.NewRequest(method, "http://"+g.addr+path, body)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	for _, line := range headers {
-		name, value, _ := strings.Cut(line, ": ")
-		if name == "Host" {
-			req.Host = value
-		} else {
-			req.Header.Add(name, value)
-		}
-	}
-	return req
+	return Request(g.t, method, "http://"+g.addr+path, body, headers...)
 }
 
 func (g *rig) send(req *http.Request) (*http.Response, string) {
 	g.t.Helper()
-	res, body, err := exchange(g.client, req)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return res, body
-}
-
-func exchange(client *http.Client, req *http.Request) (*http.Response, string, error) {
-	res, err := client.Do(req)
-	if err != nil {
-		return nil, "", err
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	return res, string(body), err
+	return Send(g.t, g.client, req)
 }
 
 func (g *rig) get(path string, headers ...string) (*http.Response, string) {
@@ -184,22 +145,6 @@ func (g *rig) get(path string, headers ...string) (*http.Response, string) {
 
 // named is the header that names a service.
 func named(service string) string { return "Fairlead-Service: " + service }
-
-// says answers with a text and the request's target as it came.
-func says(text string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "%s %s", text, r.RequestURI) }
-}
-
-// dead returns an address that refuses connections.
-func dead(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
 
 // counts sends requests for a service, and returns how many of them each
 // instance answered, by the first word of the answer.

@@ -40,7 +40,7 @@ func Run(t *testing.T, make Maker) {
 }
 
 func waysIn(g *rig) {
-	g.set(g.serve("identity", "i0", says("identity")), g.serve("orders", "i0", says("orders")))
+	g.set(g.serve("identity", "i0", Says("identity")), g.serve("orders", "i0", Says("orders")))
 	for _, c := range []struct {
 		name    string
 		headers []string
@@ -81,7 +81,7 @@ func (g *rig) proxied(target string) string {
 }
 
 func operators(g *rig) {
-	a, b := g.serve("identity", "a", says("a")), g.serve("identity", "b", says("b"))
+	a, b := g.serve("identity", "a", Says("a")), g.serve("identity", "b", Says("b"))
 	g.set(a, b)
 	if got := g.counts("identity", 20); got["a"] == 0 || got["b"] == 0 {
 		g.t.Errorf("of two instances answered %v", got)
@@ -106,7 +106,7 @@ func operators(g *rig) {
 // unreachable: whoever refuses connections has seen nothing, so any request is
 // repeated elsewhere.
 func unreachable(g *rig) {
-	g.set(g.serve("identity", "a", says("a")), g.instance("identity", "b", dead(g.t)))
+	g.set(g.serve("identity", "a", Says("a")), g.instance("identity", "b", Refusing(g.t)))
 	for range 20 {
 		req := g.request(http.MethodPost, "/", strings.NewReader("x"), named("identity"))
 		if res, body := g.send(req); body != "a /" {
@@ -118,7 +118,7 @@ func unreachable(g *rig) {
 // weights: the heavier one gets most, also after a change. How exactly is the
 // plane's business: one also looks at how fast instances answer.
 func weights(g *rig) {
-	a, b := g.serve("identity", "a", says("a")), g.serve("identity", "b", says("b"))
+	a, b := g.serve("identity", "a", Says("a")), g.serve("identity", "b", Says("b"))
 	for _, heavy := range []string{"a", "b"} {
 		a.Weight, b.Weight = 100, 100
 		if heavy == "a" {
@@ -133,7 +133,7 @@ func weights(g *rig) {
 
 // appliedAgain: a table that says nothing new changes nothing.
 func appliedAgain(g *rig) {
-	in := g.serve("identity", "a", says("a"))
+	in := g.serve("identity", "a", Says("a"))
 	g.set(in)
 	for range 3 {
 		g.apply(g.table)
@@ -161,7 +161,7 @@ func rules(g *rig) {
 	}}, 100)
 	g.table = g.table.WithMeta("next", registry.Meta{Rules: []registry.Rule{{Split: []registry.Share{{Service: "finder", Weight: 1}}}}}, 101)
 	g.revision = 101
-	g.set(g.serve("identity", "i0", says("identity")), g.serve("finder", "i0", says("finder")), g.serve("next", "i0", says("next")))
+	g.set(g.serve("identity", "i0", Says("identity")), g.serve("finder", "i0", Says("finder")), g.serve("next", "i0", Says("next")))
 	for _, c := range []struct{ path, header, want string }{
 		{"/", "X-A: b", "identity"},
 		{"/search", "X-A: b", "finder"},
