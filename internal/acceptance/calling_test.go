@@ -16,28 +16,41 @@ func TestEveryWayToCallGivesTheSameBody(t *testing.T) {
 	t.Parallel()
 	r := startRealm(t)
 	r.startIdentity(t, "identity-1")
-	within(t, patience, "the sidecar knows identity", func() bool {
-		return curl(t, "-H", byHeader, r.Sidecar+"/users/1").status == 200
-	})
-	proxy := []string{"http_proxy=" + r.Sidecar}
-	ways := map[string]func(*testing.T) string{
-		"by header":                 func(t *testing.T) string { return curl(t, "-H", byHeader, r.Sidecar+"/users/1").body },
-		"by host":                   func(t *testing.T) string { return curl(t, "-H", "Host: identity.service", r.Sidecar+"/users/1").body },
-		"through a proxy":           func(t *testing.T) string { return curlWith(t, proxy, shortDomain).body },
-		"through a proxy, internal": func(t *testing.T) string { return curlWith(t, proxy, internalDomain).body },
-		"through the bridge":        func(t *testing.T) string { return curl(t, r.HTTP+"/call/identity/users/1").body },
-		"from the command line":     func(t *testing.T) string { return r.succeed(t, "call", "GET", "service://identity/users/1") },
-		"from Python, through a proxy": func(t *testing.T) string {
-			return output(t, proxy, need(t, "python3"), "-c", pythonByProxy)
-		},
-		"from Node, by header": func(t *testing.T) string { return output(t, nil, need(t, "node"), "-e", nodeByHeader, r.Sidecar) },
+	for name, p := range planes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			giveTheUser(t, throughSidecar(p.supervise(r, t).url))
+		})
 	}
+	giveTheUser(t, map[string]func(*testing.T) string{
+		"through the bridge":    func(t *testing.T) string { return curl(t, r.HTTP+"/call/identity/users/1").body },
+		"from the command line": func(t *testing.T) string { return r.succeed(t, "call", "GET", "service://identity/users/1") },
+	})
+}
+
+func giveTheUser(t *testing.T, ways map[string]func(*testing.T) string) {
+	t.Helper()
 	for name, call := range ways {
 		t.Run(name, func(t *testing.T) {
 			if body := call(t); body != expectedUser {
 				t.Errorf("got %q, want %q", body, expectedUser)
 			}
 		})
+	}
+}
+
+// throughSidecar are programs as they are, and curl in every way.
+func throughSidecar(sidecar string) map[string]func(*testing.T) string {
+	proxy := []string{"http_proxy=" + sidecar}
+	return map[string]func(*testing.T) string{
+		"by header":                 func(t *testing.T) string { return curl(t, "-H", byHeader, sidecar+"/users/1").body },
+		"by host":                   func(t *testing.T) string { return curl(t, "-H", "Host: identity.service", sidecar+"/users/1").body },
+		"through a proxy":           func(t *testing.T) string { return curlWith(t, proxy, shortDomain).body },
+		"through a proxy, internal": func(t *testing.T) string { return curlWith(t, proxy, internalDomain).body },
+		"from Python, through a proxy": func(t *testing.T) string {
+			return output(t, proxy, need(t, "python3"), "-c", pythonByProxy)
+		},
+		"from Node, by header": func(t *testing.T) string { return output(t, nil, need(t, "node"), "-e", nodeByHeader, sidecar) },
 	}
 }
 

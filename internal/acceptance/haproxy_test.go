@@ -29,7 +29,7 @@ func (r *realm) superviseHAProxy(t *testing.T) (s *supervised, data string) {
 		_ = os.RemoveAll(data)
 	})
 	s = r.superviseSidecar(t, "--plane", "haproxy", "--keep-haproxy", "--data", data).start()
-	within(t, patience, "haproxy carries identity", func() bool { return curl(t, "-H", byHeader, s.url+"/users/1").status == 200 })
+	s.knowsIdentity()
 	return s, data
 }
 

@@ -128,6 +128,12 @@ func (s *supervised) awaitOther(than int) (pid int) {
 	return pid
 }
 
+// knowsIdentity waits until requests for identity are answered.
+func (s *supervised) knowsIdentity() {
+	s.Helper()
+	within(s.T, patience, "the sidecar knows identity", func() bool { return curl(s.T, "-H", byHeader, s.url+"/users/1").status == 200 })
+}
+
 func (s *supervised) signal(what syscall.Signal) {
 	s.Helper()
 	if err := syscall.Kill(s.pid(), what); err != nil {
