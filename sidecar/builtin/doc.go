@@ -37,6 +37,7 @@
 //	421  realm-refused: another realm, 403 by proxy nothing was sent
 //	503  no-such-service, no-such-instance, none-enabled, registry-never-seen, unreachable
 //	     no instance saw the request; Retry-After says when to try again
+//	503  overloaded: --max-connections are at work  nothing was sent
 //	502  no-answer                                  it may have been processed
 //	504  timeout                                    it may have been processed, unless "processed" says no
 //	508  loop                                       this instance saw it too often

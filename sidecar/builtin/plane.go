@@ -46,8 +46,9 @@ type Options struct {
 	// ProxyOthers lets hosts that are no services pass, by HTTP and by tunnels
 	// (CONNECT), for programs that can be given one proxy only.
 	ProxyOthers bool
-	// MaxConnections bounds the callers' connections to each listener; more
-	// wait to be accepted. The default is 16,384.
+	// MaxConnections bounds the callers' connections to each listener. One more
+	// takes the place of the one that has been idle for longest; where none is
+	// idle it gets a problem, "overloaded". The default is 16,384.
 	MaxConnections int
 	// Hosts are further host names under which this listener is reached, such
 	// as a container's. Loopback, IP addresses and names without a dot go
@@ -160,12 +161,26 @@ func (p *Plane) serve(ctx context.Context, door Door, full *atomic.Bool) error {
 	front.Service = door.Service
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.handle(front, w, r) })
 	return httpserver.Run(ctx, door.Listener, handler, httpserver.Options{
-		Logger: p.opts.Logger, Grace: p.opts.Grace, Linger: linger, HTTP2: true, MaxConnections: p.opts.MaxConnections, Full: full, Refuse: refuse,
+		Logger: p.opts.Logger, Grace: p.opts.Grace, Linger: linger, HTTP2: true, Refuse: refuse,
+		MaxConnections: p.opts.MaxConnections, Full: full, Overload: p.overload(front),
 	})
 }
 
-// Full tells whether the plane's own listener has Options.MaxConnections, so
-// that whoever connects now waits.
+// overload answers those who came when every connection that there may be was
+// at work. Who asks for the sidecar itself should learn so from it.
+func (p *Plane) overload(front route.Front) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if p.answersItself(front, r) {
+			p.opts.Own.ServeHTTP(w, r)
+			return
+		}
+		fail(w, forwarding(http.StatusServiceUnavailable, "overloaded", problem.NotProcessed,
+			fmt.Sprintf("all %d connections that the proxy may have are at work (--max-connections)", p.opts.MaxConnections)))
+	}
+}
+
+// Full tells whether the plane's own listener has so much more than
+// Options.MaxConnections that whoever connects now waits.
 func (p *Plane) Full() bool { return p.full.Load() }
 
 func (p *Plane) listen(ctx context.Context) (net.Listener, error) {

@@ -137,29 +137,27 @@ func TestHTTP2WithPriorKnowledge(t *testing.T) {
 	}
 }
 
+// TestConnectionsAreBounded: where all are at work one more is told so, and the
+// sidecar tells of itself all the same.
 func TestConnectionsAreBounded(t *testing.T) {
-	g := start(t, func(o *Options) { o.MaxConnections = 1 })
-	g.serve(map[string][]http.HandlerFunc{"identity": {planetest.Says("identity")}})
-	first, second := dial(t, g.addr), dial(t, g.addr)
-	const ask = "GET /x HTTP/1.1\r\nHost: identity.service\r\n\r\n"
-	_, _ = io.WriteString(first, ask)
-	if res, err := http.ReadResponse(bufio.NewReader(first), nil); err != nil || res.StatusCode != 200 {
-		t.Fatalf("the first got %+v, %v", res, err)
+	own := http.NewServeMux()
+	own.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "well") })
+	g := start(t, func(o *Options) { o.MaxConnections, o.Own = 1, own })
+	busy, rest := make(chan struct{}), make(chan struct{})
+	g.serve(map[string][]http.HandlerFunc{"identity": {planetest.Says("identity")}, "work": {func(http.ResponseWriter, *http.Request) {
+		close(busy)
+		<-rest
+	}}})
+	defer close(rest)
+	first := dial(t, g.addr)
+	fmt.Fprint(first, "GET / HTTP/1.1\r\nHost: localhost\r\nFairlead-Service: work\r\n\r\n")
+	<-busy
+	res, body := g.get("/x", "Fairlead-Service: identity")
+	if res.StatusCode != 503 || res.Header.Get(ErrorHeader) != "overloaded" || res.Header.Get("Retry-After") != "1" || !res.Close || !strings.Contains(body, `"processed":"no"`) {
+		t.Errorf("one more got %d %v %s", res.StatusCode, res.Header, body)
 	}
-	_, _ = io.WriteString(second, ask)
-	answered := make(chan error, 1)
-	go func() {
-		_, err := http.ReadResponse(bufio.NewReader(second), nil)
-		answered <- err
-	}()
-	select {
-	case err := <-answered:
-		t.Errorf("the second did not wait: %v", err)
-	default:
-	}
-	first.Close()
-	if err := <-answered; err != nil {
-		t.Error(err)
+	if res, body := g.get("/status", "Host: localhost"); res.StatusCode != 200 || body != "well" || !res.Close {
+		t.Errorf("who asked for the sidecar got %d %s", res.StatusCode, body)
 	}
 }
 

@@ -9,12 +9,15 @@ import (
 	"sync/atomic"
 )
 
-// A gate is a listener that lets so many connections in at a time; others wait
-// in the kernel's queue until one ends. It may also word net/http's own
+// A gate is a listener that knows who came through it. It may have so many
+// seats: whoever finds none gets that of the guest that has waited longest for
+// a next request. If nobody waits, some may stand, and others are left in the
+// kernel's queue until one of those goes. It may also word net/http's own
 // refusals anew.
 type gate struct {
 	net.Listener
-	slots  chan struct{} // nil: no bound
+	seats  *seats        // nil: no bound
+	slots  chan struct{} // one for each guest, seated or not
 	full   *atomic.Bool
 	refuse func(status int, detail string) []byte
 
@@ -22,15 +25,23 @@ type gate struct {
 	closed chan struct{}
 }
 
-func newGate(l net.Listener, opts Options) net.Listener {
+// standing returns how many may be without a seat, for so many that have one:
+// enough to tell everybody of a burst that there is none.
+func standing(most int) int { return max(standingAtLeast, most/16) }
+
+const standingAtLeast = 16
+
+// newGate returns a listener, and the seats of a bound one.
+func newGate(l net.Listener, opts Options) (net.Listener, *seats) {
 	if opts.MaxConnections <= 0 && opts.Refuse == nil {
-		return l
+		return l, nil
 	}
 	g := &gate{Listener: l, full: opts.Full, refuse: opts.Refuse, closed: make(chan struct{})}
-	if opts.MaxConnections > 0 {
-		g.slots = make(chan struct{}, opts.MaxConnections)
+	if most := opts.MaxConnections; most > 0 {
+		g.seats = &seats{most: most}
+		g.slots = make(chan struct{}, most+standing(most))
 	}
-	return g
+	return g, g.seats
 }
 
 func (g *gate) Accept() (net.Conn, error) {
@@ -42,7 +53,9 @@ func (g *gate) Accept() (net.Conn, error) {
 		g.leave()
 		return nil, err
 	}
-	return &guest{Conn: conn, gate: g}, nil
+	c := &guest{Conn: conn, gate: g}
+	g.seats.welcome(c)
+	return c, nil
 }
 
 func (g *gate) enter() bool {
@@ -80,12 +93,53 @@ type guest struct {
 	net.Conn
 	gate *gate
 	left sync.Once
+
+	// idle is since when it waits for a next request, in nanoseconds of Unix
+	// time; 0 if it does not, and givenUp if it lost its seat to another one.
+	idle atomic.Int64
+	// at is where it sits, from 1 on, 0 if it stands, or gone. It is the seats'.
+	at int
 }
+
+const (
+	givenUp = -1
+	gone    = -1
+)
 
 func (c *guest) Close() error {
 	err := c.Conn.Close()
-	c.left.Do(c.gate.leave)
+	c.left.Do(func() {
+		c.gate.seats.part(c)
+		c.gate.leave()
+	})
 	return err
+}
+
+// Read ends the wait for a next request. What comes after the seat is lost was
+// not read: nobody may take a request for processed, or be unsure of it.
+func (c *guest) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 && !c.stir() {
+		return 0, net.ErrClosed
+	}
+	return n, err
+}
+
+// stir tells whether the guest still has its connection, which is idle no more.
+func (c *guest) stir() bool {
+	for {
+		since := c.idle.Load()
+		if since == givenUp || since == 0 || c.idle.CompareAndSwap(since, 0) {
+			return since != givenUp
+		}
+	}
+}
+
+// rest begins the wait for a next request.
+func (c *guest) rest(now int64) {
+	if before := c.idle.Load(); before != givenUp {
+		c.idle.CompareAndSwap(before, now)
+	}
 }
 
 // CloseWrite ends what is sent, for upgraded connections.

@@ -49,10 +49,15 @@ type Options struct {
 	// HTTP2 has callers speak HTTP/2 without TLS, if they do so from the first
 	// byte on (RFC 9113 §3.3).
 	HTTP2 bool
-	// MaxConnections is how many connections there may be at a time; more are
-	// accepted once one ends. 0 means any number.
+	// MaxConnections is how many connections there may be at a time. For one
+	// more, the one is closed that has waited longest for a next request. If
+	// none waits, Overload answers it. 0 means any number.
 	MaxConnections int
-	// Full, if set, is true while as many are there, and the next one waits.
+	// Overload answers the first request of a connection that is too many, which
+	// is closed then; the default is a 503.
+	Overload http.Handler
+	// Full, if set, is true while there are too many for that too: a sixteenth
+	// of MaxConnections more, and 16 at least. The next one waits to be accepted.
 	Full *atomic.Bool
 	// Refuse words the answer to a request that cannot be read, as bytes of
 	// HTTP/1.1; its arguments are the status and what net/http would say. Nil
@@ -69,6 +74,11 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Full == nil {
 		o.Full = new(atomic.Bool)
+	}
+	if o.Overload == nil {
+		o.Overload = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "too many connections", http.StatusServiceUnavailable)
+		})
 	}
 	if o.Stopping == nil {
 		o.Stopping = func() {}
@@ -92,9 +102,16 @@ func Run(ctx context.Context, listener net.Listener, handler http.Handler, opts 
 	opts = opts.withDefaults()
 	base, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
-	live, connected, listener := newInflight(), newInflight(), newGate(listener, opts)
-	server := newServer(base, live.track(handler), opts)
-	server.ConnState = connected.observe
+	live, connected := newInflight(), newInflight()
+	listener, seats := newGate(listener, opts)
+	server := newServer(base, live.track(seats.serve(handler, opts.Overload)), opts)
+	server.ConnState = func(conn net.Conn, state http.ConnState) {
+		connected.observe(conn, state)
+		seats.observe(conn, state)
+	}
+	if seats != nil {
+		server.ConnContext = seats.tell
+	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	select {
