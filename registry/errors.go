@@ -13,7 +13,8 @@ var (
 	// ErrStale says that the request names an old incarnation or a wrong
 	// token. It changed nothing, and repeating it will not help.
 	ErrStale = errors.New("incarnation or token is not the registered one")
-	// ErrConflict says that another endpoint holds the id and answers there.
+	// ErrConflict says that another endpoint holds the id, and that whoever is
+	// there is not proven dead.
 	ErrConflict = errors.New("another endpoint holds this instance id")
 	// ErrUnavailable says that no Atlas answered. Nothing is known about the
 	// request's effect; requests of this API may be repeated.

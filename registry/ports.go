@@ -80,8 +80,8 @@ type Heartbeat struct {
 type Atlas interface {
 	// Register creates a registration, or replaces one of the same endpoint.
 	// Another endpoint under the same key is refused with ErrConflict while
-	// the old one holds its lease and answers. Repeating a request of the same
-	// life is harmless: its lease has the same token again.
+	// the old one holds its lease and is not proven dead. Repeating a request
+	// of the same life is harmless: its lease has the same token again.
 	Register(ctx context.Context, key Key, r Registration, life Life) (Lease, error)
 	// Heartbeat keeps a lease. ErrUnknown means: register again. ErrStale
 	// means that another incarnation holds the key.

@@ -41,9 +41,6 @@ type workload struct {
 	// bucket that is broken: clients then write and do not read it, and its
 	// sequences begin anew.
 	blind atomic.Bool
-	// still is set while nobody asks for anything: who is silent to a probe just
-	// then may lose its id to another program that is not.
-	still atomic.Bool
 }
 
 func startWorkload(t *testing.T, f *fleet) *workload {
@@ -121,7 +118,7 @@ func (c *contender) run(ctx context.Context) {
 		select {
 		case <-tick.C:
 			c.beat()
-			if time.Since(c.silence) > afterSilence && !c.work.still.Load() {
+			if time.Since(c.silence) > afterSilence {
 				c.act(workKey(rand.N(keysOfWork)))
 			}
 		case <-ctx.Done():

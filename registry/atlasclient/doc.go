@@ -10,7 +10,7 @@
 //	lease, err := client.Register(ctx, key, registry.Registration{Host: "127.0.0.1", Port: 5000}, registry.Life{})
 //	switch {
 //	case errors.Is(err, registry.ErrUnavailable): // no Atlas answered: try again
-//	case errors.Is(err, registry.ErrConflict):    // somebody else has the id, and answers
+//	case errors.Is(err, registry.ErrConflict):    // somebody else has the id
 //	}
 //
 // Nobody listening is known at once; an Atlas that is slow, when the context

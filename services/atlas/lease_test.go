@@ -112,16 +112,26 @@ func TestConnectionsFollowTheirInstances(t *testing.T) {
 }
 
 func TestWhoKeepsAnId(t *testing.T) {
-	for found, want := range map[outcome]struct{ held, over bool }{
-		itself:    {true, true},
-		anonymous: {true, false},
-		unwell:    {true, false},
+	for found, want := range map[outcome]struct{ held, over, spared bool }{
+		itself:    {true, true, true},
+		anonymous: {true, false, false},
+		unwell:    {true, false, false},
 		another:   {},
 		refused:   {},
-		silent:    {},
+		silent:    {true, false, true},
 	} {
-		if keeps(true, found) != want.held || keeps(false, found) != want.over {
-			t.Errorf("%v: keeps it %t within the lease and %t after, want %v", found, keeps(true, found), keeps(false, found), want)
+		for when, c := range map[string]struct {
+			st   standing
+			want bool
+		}{
+			"while the lease holds":         {standing{held: true}, want.held},
+			"once it is over":               {standing{}, want.over},
+			"once it is over and held back": {standing{spared: "for a reason"}, want.spared},
+			"while everybody falls silent":  {standing{held: true, spared: "for a reason"}, want.held},
+		} {
+			if why := c.st.keeps(found); (why != "") != c.want {
+				t.Errorf("%v, %s: kept for %q, want kept: %t", found, when, why, c.want)
+			}
 		}
 	}
 }

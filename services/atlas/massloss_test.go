@@ -2,9 +2,11 @@ package atlas
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -111,6 +113,9 @@ func TestMassLossIsHeldBackAndProvenDeathsAreNot(t *testing.T) {
 	}
 	for _, k := range s.keys[:4] {
 		s.node.until(t, "held as suspect", s.bus, k, is(registry.Suspect))
+	}
+	if _, err := register(t, s.bus.app, s.keys[0], nowhere(t), "life-2"); !errors.Is(err, registry.ErrConflict) || !strings.Contains(err.Error(), "held back") {
+		t.Errorf("the id of one whose eviction is held back, asked for by another: %v", err)
 	}
 	last := s.keys[3]
 	done := make(chan struct{})

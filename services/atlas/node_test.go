@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nats.go/micro"
 
@@ -122,6 +124,68 @@ func TestASecondProgramUnderTheSameIDIsRefusedWhileTheFirstAnswers(t *testing.T)
 	}
 	if _, err := register(t, b.app, other, first, "b"); err != nil {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestSilenceGivesAnIDAwayOnlyOnceTheLeaseIsOver(t *testing.T) {
+	b := startBus(t, t.TempDir())
+	n := startNode(t, b, fastTerms)
+	first, second := unreachable(t), endpoint(t, host001, "b")
+	if _, err := register(t, b.app, host001, first, "a"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := register(t, b.app, host001, second, "b")
+	if !errors.Is(err, registry.ErrConflict) || !strings.Contains(err.Error(), "whose lease is not over") {
+		t.Fatalf("while the lease holds: %v", err)
+	}
+	eventually(t, "the other has it once the lease is over", func() bool {
+		_, err := register(t, b.app, host001, second, "b")
+		return err == nil
+	})
+	n.until(t, "the other is listed", b, host001, func(in registry.Instance, found bool) bool { return found && in.Port == second.Port })
+}
+
+// An unheard bucket carries out the first write that it is asked for, and does
+// not say so.
+type unheard struct {
+	jetstream.JetStream
+	once  sync.Once
+	after func() // what happens before the write is tried again
+}
+
+func (u *unheard) PublishMsgAsync(m *nats.Msg, opts ...jetstream.PublishOpt) (jetstream.PubAckFuture, error) {
+	ack, err := u.JetStream.PublishMsgAsync(m, opts...)
+	u.once.Do(func() {
+		<-ack.Ok()
+		u.after()
+		ack, err = nil, errors.New("no answer came")
+	})
+	return ack, err
+}
+
+func TestADeregistrationThatWasDoneUnansweredIsNotRefused(t *testing.T) {
+	b := startBus(t, t.TempDir())
+	n := startNode(t, b, Terms{})
+	lease, err := register(t, b.app, host001, nowhere(t), "life-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := newRecord(protocol.RegisterRequest{Registration: nowhere(t)}, registry.Lease{Incarnation: "life-2", Token: strings.Repeat("2", 16)}, requester{}, time.Now())
+	n.store.writer.js = &unheard{JetStream: n.store.js, after: func() {
+		if _, err := bucketOf(t, b).Put(t.Context(), bucketKey(host001, aspectRecord), next.encode()); err != nil {
+			t.Error(err)
+		}
+	}}
+	if _, err := ask[struct{}](t, b.app, protocol.Subject(protocol.Deregister, host001),
+		protocol.DeregisterRequest{Incarnation: lease.Incarnation, Token: lease.Token}); err != nil {
+		t.Errorf("it was refused: %v", err)
+	}
+	n.until(t, "the next life is listed", b, host001, func(in registry.Instance, found bool) bool { return found && in.Incarnation == "life-2" })
+	// Without such a doubt it is.
+	_, err = ask[struct{}](t, b.app, protocol.Subject(protocol.Deregister, host001),
+		protocol.DeregisterRequest{Incarnation: lease.Incarnation, Token: lease.Token})
+	if !errors.Is(err, registry.ErrStale) {
+		t.Errorf("the old life ends the new one: %v", err)
 	}
 }
 

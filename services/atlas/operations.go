@@ -130,29 +130,29 @@ func (n *Node) mayTake(ctx context.Context, k registry.Key, st standing, r regis
 		return nil
 	}
 	found, _ := n.registering.probe(ctx, k, old)
-	if found == silent && st.spared != "" {
-		// While everybody is silent that proves no more here than for an eviction.
-		return fmt.Errorf("%w: %s is held by %s, whose eviction is held back: %s; %s was not registered",
-			registry.ErrConflict, k, old.Endpoint(), st.spared, r.Endpoint())
-	}
-	if !keeps(st.held, found) {
+	why := st.keeps(found)
+	if why == "" {
 		return nil
 	}
-	return fmt.Errorf("%w: %s is held by %s, which answers; %s was not registered",
-		registry.ErrConflict, k, old.Endpoint(), r.Endpoint())
+	return fmt.Errorf("%w: %s is held by %s, %s; %s was not registered",
+		registry.ErrConflict, k, old.Endpoint(), why, r.Endpoint())
 }
 
-// keeps tells whether an instance keeps its id from another, by whether its
-// lease holds and by what a probe of it found. One that says who it is lives,
-// even if this node has not heard of it for longer than a lease.
-func keeps(held bool, found outcome) bool {
-	switch found {
-	case itself:
-		return true
-	case anonymous, unwell:
-		return held
+// keeps tells why an instance keeps its id from another, by its lease and by
+// what a probe of it found; empty if it does not. One that says who it is
+// lives, even if this node has not heard of it for longer than a lease. Silence
+// proves as little here as for an eviction: while the lease holds, only a
+// refused connection or another identity gives the id away.
+func (st standing) keeps(found outcome) string {
+	switch {
+	case found == itself, found.lives() && st.held:
+		return "which answers"
+	case found == silent && st.spared != "":
+		return "whose eviction is held back: " + st.spared
+	case found == silent && st.held:
+		return "which is silent, but whose lease is not over"
 	}
-	return false
+	return ""
 }
 
 // heartbeat keeps a lease. A changed status is written before the answer, so
