@@ -69,11 +69,11 @@ func (c *call) race(a *attempt, body io.ReadCloser, after time.Duration) sent {
 }
 
 // hedge returns a second attempt, nil if there is no other instance, or the
-// budget has nothing left.
+// budget has nothing left. The instance is picked last: what is picked may be
+// one that is ejected and waits for its probe, which has to be sent then.
 func (c *call) hedge(a *attempt) (*attempt, io.ReadCloser) {
-	now := c.t.now()
-	at := c.view.pick(now, []life{a.at.life()})
-	if at == nil || c.inTime(now) != nil || !c.balancer.budget.spend(now) {
+	now, tried := c.t.now(), []life{a.at.life()}
+	if !c.view.hasOther(tried) || c.inTime(now) != nil || !c.balancer.budget.spend(now) {
 		return nil, nil
 	}
 	body, err := c.bodies.next()
@@ -81,7 +81,7 @@ func (c *call) hedge(a *attempt) (*attempt, io.ReadCloser) {
 		return nil, nil
 	}
 	c.t.telemetry.count(c.ctx, c.service, 1, hedges)
-	return c.attempt(at, a.number+1), body
+	return c.attempt(c.view.pick(now, tried), a.number+1), body
 }
 
 // firstGood returns the first of two that needs no repetition, else the second

@@ -121,6 +121,29 @@ func TestHedging(t *testing.T) {
 	}
 }
 
+// A hedge that is not sent after all takes nobody's right to probe an ejected
+// instance.
+func TestAHedgeThatIsNotSentClaimsNoProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &stage{act: steps(in(time.Second, 200))}
+		tr := rehearsed(t, Options{Hedge: On, Budget: Budget{Ratio: -1, MinPerSecond: -1}}, s)
+		all, until := tr.balancerOf("identity").current.Load().all(), tr.now()+5*time.Millisecond
+		for i := range all[1:] {
+			all[1+i].load.ejected.until.Store(int64(until))
+		}
+		resp, err := asked(t, tr)
+		if err != nil || len(s.attempts) != 1 {
+			t.Fatalf("got %v after %d attempts", err, len(s.attempts))
+		}
+		_ = resp.Body.Close()
+		for i := range all[1:] {
+			if got := time.Duration(all[1+i].load.ejected.until.Load()); got != until {
+				t.Errorf("%s is probed until %v", all[1+i].instance.ID, got)
+			}
+		}
+	})
+}
+
 // Too little is known of a service that nobody called yet.
 func TestNoHedgeWithoutKnowledge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
