@@ -33,6 +33,42 @@ func TestSlowStart(t *testing.T) {
 	}
 }
 
+// How an instance was chosen is told by what decided it.
+func TestHowAnInstanceWasChosen(t *testing.T) {
+	b, old := balancerOf(t, instances(100, 100, 100))
+	v, err := b.view(servicing(instances(100, 100, 100, 100)), time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fail(b, &v.members[0], time.Second, failsToEject)
+	chosen := func(v *view, i int, routes Routes, now time.Duration) string {
+		a := attempt{call: &call{t: &Transport{}, service: "identity", view: v, routes: routes}, at: &v.members[i], began: now}
+		return a.chosen()
+	}
+	for want, got := range map[string]string{
+		byBalance: chosen(v, 1, nil, time.Second),
+		byRoute:   chosen(v, 0, Routes{"identity": "i000"}, time.Second),
+		byNeed:    chosen(v, 0, nil, time.Second),
+		byWarmth:  chosen(v, 3, nil, time.Second+slowStart/2),
+	} {
+		if got != want {
+			t.Errorf("chosen by %s, want %s", got, want)
+		}
+	}
+	if got := chosen(v, 3, nil, time.Second+slowStart); got != byBalance {
+		t.Errorf("when its slow start is over it is chosen by %s", got)
+	}
+	for i := range 3 {
+		fail(b, &v.members[i], time.Second, failsToEject)
+	}
+	if got := chosen(v, 3, nil, time.Second); !v.panicking.Load() || got != byPanic {
+		t.Errorf("in a panic it is chosen by %s", got)
+	}
+	if old.panicking.Load() {
+		t.Error("a view that nobody uses panics")
+	}
+}
+
 // Where there is nothing else, the new are used as they are: the only instance,
 // the last that was not tried, and a deployment of all at once.
 func TestSlowStartStarvesNobody(t *testing.T) {

@@ -220,6 +220,8 @@ const (
 	byBalance = "balanced"
 	byRoute   = "route"   // the caller named it
 	byNeed    = "ejected" // a probe, or there was nothing better
+	byPanic   = "panic"   // fewer than half are well, so all are used
+	byWarmth  = "slow-start"
 )
 
 const pickKey = attribute.Key("fairlead.pick")
@@ -229,13 +231,7 @@ func (t *telemetry) picked(a *attempt) {
 	if t.measured == nil || !t.measured.picks.Enabled(a.call.ctx) {
 		return
 	}
-	w := way{a.call.service, byBalance}
-	switch {
-	case a.call.route() != "":
-		w.how = byRoute
-	case a.at.load.ejected.away():
-		w.how = byNeed
-	}
+	w := way{a.call.service, a.chosen()}
 	options, ok := t.measured.ways.get(w)
 	if !ok {
 		options = t.measured.ways.add(w, func() []metric.AddOption {
@@ -244,6 +240,21 @@ func (t *telemetry) picked(a *attempt) {
 		})
 	}
 	t.measured.picks.Add(a.call.ctx, 1, options...)
+}
+
+// chosen tells how the attempt's instance was.
+func (a *attempt) chosen() string {
+	switch v := a.call.view; {
+	case a.call.route() != "":
+		return byRoute
+	case a.at.load.ejected.away():
+		return byNeed
+	case v.panicking.Load() && v.size() > 1: // the only one is no choice
+		return byPanic
+	case a.at.load.ramp > a.began:
+		return byWarmth
+	}
+	return byBalance
 }
 
 func retries(i *instruments) metric.Int64Counter    { return i.retries }
