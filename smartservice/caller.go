@@ -1,6 +1,7 @@
 package smartservice
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -32,16 +33,21 @@ func (a *App) Client() *smartclient.Client { return a.caller.client() }
 func (a *App) newClient() *smartclient.Client {
 	// What is wrong with the options the start will tell.
 	o, _ := a.resolve()
-	return smartclient.New(smartclient.Options{
-		Realm:          o.Realm,
-		Zone:           o.Zone,
-		Resolver:       a.caller,
-		Sidecar:        a.env.getenv(smartclient.EnvSidecar),
-		Logger:         o.Logger,
-		TracerProvider: a.telemetry.tracers,
-		MeterProvider:  a.telemetry.meters,
-		Propagator:     propagator(),
-	})
+	c := o.Client
+	c.Realm, c.Resolver = o.Realm, a.caller
+	c.Zone = cmp.Or(c.Zone, o.Zone)
+	c.Sidecar = cmp.Or(c.Sidecar, a.env.getenv(smartclient.EnvSidecar))
+	c.Logger = cmp.Or(c.Logger, o.Logger)
+	if c.TracerProvider == nil {
+		c.TracerProvider = a.telemetry.tracers
+	}
+	if c.MeterProvider == nil {
+		c.MeterProvider = a.telemetry.meters
+	}
+	if c.Propagator == nil {
+		c.Propagator = propagator()
+	}
+	return smartclient.New(c)
 }
 
 // open gives the caller its resolver, once.

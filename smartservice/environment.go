@@ -3,7 +3,6 @@ package smartservice
 import (
 	"context"
 	"io"
-	"log/slog"
 	"os"
 
 	"fairlead.dev/connect"
@@ -17,7 +16,7 @@ type environment struct {
 	hostname func() (string, error)
 	stdout   io.Writer
 	stderr   io.Writer
-	open     func(ctx context.Context, o Options, key registry.Key, log *slog.Logger) (session, error)
+	open     func(context.Context, *life) (session, error)
 }
 
 func processEnvironment() environment {
@@ -38,8 +37,11 @@ type session interface {
 }
 
 // openSession opens the way to the realm over the bus.
-func openSession(ctx context.Context, o Options, key registry.Key, log *slog.Logger) (session, error) {
-	s, err := connect.Open(ctx, connect.Options{Realm: key.Realm, NATSURL: o.NATSURL, Name: key.String(), Logger: log})
+func openSession(ctx context.Context, l *life) (session, error) {
+	s, err := connect.Open(ctx, connect.Options{
+		Realm: l.key.Realm, NATSURL: l.options.NATSURL, Name: l.key.String(), Logger: l.log,
+		MeterProvider: l.telemetry.meters,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -135,7 +135,7 @@ func (l *life) open(ctx context.Context, a *App) error {
 	if err != nil {
 		return err
 	}
-	if l.session, err = a.env.open(ctx, l.options, l.key, l.log); err != nil {
+	if l.session, err = a.env.open(ctx, l); err != nil {
 		return err
 	}
 	l.later("leave the realm", tidyTimeout, l.session.Close)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"testing"
@@ -62,8 +61,8 @@ func (r *testRealm) app(t *testing.T, name string, o Options) *App {
 	return a
 }
 
-func (r *testRealm) open(_ context.Context, o Options, _ registry.Key, log *slog.Logger) (session, error) {
-	table := follow.New(follow.Options{Source: r.Registry, Realm: o.Realm, Logger: log})
+func (r *testRealm) open(_ context.Context, l *life) (session, error) {
+	table := follow.New(follow.Options{Source: r.Registry, Realm: l.key.Realm, Logger: l.log})
 	table.Start()
 	return memorySession{r.Registry, table}, nil
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
+
+	"fairlead.dev/smartclient"
 )
 
 // Options of a service. The zero value is a service in the realm "local" on a
@@ -51,6 +53,12 @@ type Options struct {
 	// still running then are cut. -shutdown-timeout,
 	// FAIRLEAD_SHUTDOWN_TIMEOUT; default 10 s.
 	ShutdownTimeout time.Duration
+
+	// Client has further options of [App.Client]: its timeouts and attempts,
+	// hedging, throttling, an observer, where a sidecar is. The zero value is
+	// the client's own default. Realm and Resolver are the service's, whatever
+	// is given; Zone, Sidecar, Logger, telemetry are where none is given.
+	Client smartclient.Options
 
 	// Logger for everything. Default a logger of its own to standard error, by
 	// FAIRLEAD_LOG_FORMAT (json or text; default text on a terminal, else

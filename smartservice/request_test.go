@@ -257,3 +257,39 @@ func TestClientUsesTheSidecar(t *testing.T) {
 		t.Errorf("got %q", text)
 	}
 }
+
+// The author's options of the client count beside what the service knows.
+func TestClientHasTheAuthorsOptions(t *testing.T) {
+	realm := newRealm(t)
+	back := realm.app(t, "identity", Options{})
+	back.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+		WriteProblem(w, http.StatusServiceUnavailable, "not now")
+	})
+	seen := make(chan smartclient.Observation, 10)
+	observer := smartclient.NewObserver(func(o smartclient.Observation) { seen <- o }, 0)
+	front := realm.app(t, "front", Options{Client: smartclient.Options{
+		Realm: "elsewhere", Sidecar: "", MaxAttempts: 1, Observer: observer,
+	}})
+	start(t, back)
+	start(t, front)
+	registered(t, back)
+	client := front.Client()
+	t.Cleanup(client.CloseIdleConnections)
+	resp, err := client.Get("service://identity/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := observer.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(seen) != 1 || resp.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("%d attempts, status %d", len(seen), resp.StatusCode)
+	}
+	if o := <-seen; o.Realm != "local" || o.Service != "identity" {
+		t.Errorf("observed %+v", o)
+	}
+	if text := get(t, front.URL()+"/metrics").body; !strings.Contains(text, "fairlead_client_picks_total") {
+		t.Errorf("the client's metrics are not the service's: %s", text)
+	}
+}

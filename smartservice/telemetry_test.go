@@ -50,6 +50,20 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+// The table by which a service calls others is in its metrics, be there a bus
+// or not.
+func TestTheTableIsInTheMetrics(t *testing.T) {
+	a := newRealm(t).app(t, "identity", Options{NATSURL: "nats://127.0.0.1:1"})
+	a.env.open = openSession
+	start(t, a)
+	text := get(t, a.URL()+"/metrics").body
+	for _, want := range []string{`fairlead_table_revision{fairlead_realm="local"} 0`, `fairlead_table_instances{fairlead_realm="local"`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in %s", want, text)
+		}
+	}
+}
+
 func TestTraceContinues(t *testing.T) {
 	spans := tracetest.NewSpanRecorder()
 	provider := trace.NewTracerProvider(trace.WithSpanProcessor(spans))
