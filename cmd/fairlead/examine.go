@@ -59,7 +59,7 @@ func examineRegistry(ctx context.Context, session *connect.Session) []diagnosis 
 func judgeRegistry(s protocol.StatusReply) diagnosis {
 	d := diagnosis{Check: "registry", Status: isOK, Detail: fmt.Sprintf("revision %s, %s", s.Revision, counted(len(s.Realms), "realm"))}
 	if s.Settling {
-		d.Status, d.Hint = isWarn, "Atlas has just started and judges no lease yet; wait a few seconds"
+		d.Status, d.Hint = isWarn, "Atlas has just started, was not running for a while, or had its clock set: it judges no lease yet; wait a few seconds"
 	}
 	return d
 }
