@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/pflag"
 	"go.opentelemetry.io/otel/trace/noop"
@@ -55,14 +57,14 @@ type carrier struct {
 
 func (f *sidecarFlags) newCarrier(ctx context.Context, set *settings, process *takeover.Process, session *connect.Session, m *metrics, own *http.ServeMux) (carrier, error) {
 	if f.plane.isHAProxy() {
-		return f.newHAProxy(set, m, own)
+		return f.newHAProxy(ctx, set, m, own)
 	}
 	return f.newBuiltin(ctx, set, process, session, m, own)
 }
 
-// newBuiltin makes a built-in plane of what a session knows.
-func newBuiltin(set *settings, session *connect.Session, m *metrics, own *http.ServeMux, opts builtin.Options) (*builtin.Plane, error) {
-	opts.Realm, opts.Resolver, opts.Logger = set.realm, session.Table(), set.logger()
+// newBuiltin makes a built-in plane of a sidecar's own realm.
+func newBuiltin(set *settings, m *metrics, own *http.ServeMux, opts builtin.Options) (*builtin.Plane, error) {
+	opts.Realm, opts.Logger = set.realm, set.logger()
 	opts.MeterProvider, opts.Own = m.provider, own
 	// Nothing here exports spans; traces pass through as headers.
 	opts.TracerProvider = noop.NewTracerProvider()
@@ -87,8 +89,8 @@ func (f *sidecarFlags) newBuiltin(ctx context.Context, set *settings, process *t
 		closeQuietly(listener)
 		return carrier{}, err
 	}
-	plane, err := newBuiltin(set, session, m, own, builtin.Options{
-		Listener: listener, Doors: entrance.doors, Realms: entrance.realms, ProxyOthers: f.ways.others, MaxConnections: f.ways.most,
+	plane, err := newBuiltin(set, m, own, builtin.Options{
+		Resolver: session.Table(), Listener: listener, Doors: entrance.doors, Realms: entrance.realms, ProxyOthers: f.ways.others, MaxConnections: f.ways.most,
 	})
 	if err != nil {
 		closeQuietly(listener)
@@ -101,15 +103,23 @@ func (f *sidecarFlags) newBuiltin(ctx context.Context, set *settings, process *t
 	}, nil
 }
 
-func (f *sidecarFlags) newHAProxy(set *settings, m *metrics, own *http.ServeMux) (carrier, error) {
-	plane, err := haproxy.New(haproxy.Options{
-		Realm: set.realm, Addr: f.addr, Data: filepath.Join(f.plane.data, "haproxy"), Program: f.plane.program, Keep: f.plane.keep,
-		Own: own, Logger: set.logger(), MeterProvider: m.provider,
-	})
+func (f *sidecarFlags) newHAProxy(ctx context.Context, set *settings, m *metrics, own *http.ServeMux) (carrier, error) {
+	entrance, err := f.ways.openBeside(ctx, set, m)
 	if err != nil {
 		return carrier{}, err
 	}
-	return carrier{plane: plane, full: func() bool { return false }, close: func() error { return nil }, ready: func(ctx context.Context) (ready, error) {
+	aside, err := newBuiltin(set, m, own, builtin.Options{Realms: entrance.realms, ProxyOthers: f.ways.others})
+	if err != nil {
+		return carrier{}, errors.Join(err, entrance.close())
+	}
+	plane, err := haproxy.New(haproxy.Options{
+		Realm: set.realm, Addr: f.addr, Data: filepath.Join(f.plane.data, "haproxy"), Program: f.plane.program, Keep: f.plane.keep,
+		Aside: aside, Realms: slices.Sorted(maps.Keys(entrance.realms)), Others: f.ways.others, Logger: set.logger(), MeterProvider: m.provider,
+	})
+	if err != nil {
+		return carrier{}, errors.Join(err, entrance.close())
+	}
+	return carrier{plane: plane, full: func() bool { return false }, close: entrance.close, ready: func(ctx context.Context) (ready, error) {
 		select {
 		case <-plane.Up():
 			return newReady("", "", "http://"+plane.Status().Addr), nil

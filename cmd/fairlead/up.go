@@ -55,7 +55,7 @@ func up(ctx context.Context, set *settings, f *controlPlaneFlags, sidecarAddr st
 	}
 	defer func() { err = errors.Join(err, control.stop()) }()
 	own := http.NewServeMux()
-	plane, err := newBuiltin(set, control.session, control.metrics, own, builtin.Options{Listener: listener})
+	plane, err := newBuiltin(set, control.metrics, own, builtin.Options{Resolver: control.session.Table(), Listener: listener})
 	if err != nil {
 		return err
 	}

@@ -36,8 +36,8 @@ func (f *waysIn) add(c *cobra.Command) {
 
 // check also refuses what only the built-in plane has.
 func (f *waysIn) check(haproxy bool) error {
-	if haproxy && (len(f.realms) > 0 || len(f.ports) > 0 || f.unix != "" || f.others) {
-		return usagef("--plane: haproxy has no --realms, --port, --unix and --proxy-others; builtin does")
+	if haproxy && (len(f.ports) > 0 || f.unix != "") {
+		return usagef("--plane: haproxy has no --port and --unix; builtin does")
 	}
 	for _, realm := range f.realms {
 		if err := registry.ValidateName("--realms", realm); err != nil {
@@ -93,6 +93,15 @@ func (f *waysIn) open(ctx context.Context, set *settings, process *takeover.Proc
 		err = e.follow(ctx, f.realms, set, m)
 	}
 	if err != nil {
+		return nil, errors.Join(err, e.close())
+	}
+	return e, nil
+}
+
+// openBeside opens what a plane does not listen for by itself.
+func (f *waysIn) openBeside(ctx context.Context, set *settings, m *metrics) (*entrance, error) {
+	e := &entrance{realms: map[string]registry.Resolver{}}
+	if err := e.follow(ctx, f.realms, set, m); err != nil {
 		return nil, errors.Join(err, e.close())
 	}
 	return e, nil

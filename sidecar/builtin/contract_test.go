@@ -7,12 +7,12 @@ import (
 	"fairlead.dev/sidecar/planetest"
 )
 
-func makePlane(t *testing.T) planetest.Plane {
+func makePlane(t *testing.T, ways planetest.Ways) planetest.Plane {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	plane, err := New(Options{Realm: planetest.Realm, Listener: listener})
+	plane, err := New(Options{Realm: planetest.Realm, Listener: listener, Realms: ways.Realms, ProxyOthers: ways.Others})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -147,7 +147,7 @@ func (p *Plane) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer p.closeIdle()
+	defer p.CloseIdleConnections()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.serve(ctx, Door{Listener: listener}, &p.full) })
 	for _, door := range p.opts.Doors {
@@ -195,8 +195,9 @@ func (p *Plane) listen(ctx context.Context) (net.Listener, error) {
 	return listener, nil
 }
 
-// closeIdle gives back the connections to instances.
-func (p *Plane) closeIdle() {
+// CloseIdleConnections gives back the connections to instances that no request
+// uses. Run does so at its end.
+func (p *Plane) CloseIdleConnections() {
 	p.forwarder.closeIdle()
 	for _, f := range p.realms {
 		f.closeIdle()

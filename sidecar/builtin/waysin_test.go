@@ -7,8 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -52,63 +50,6 @@ func TestASocket(t *testing.T) {
 	g.get("/", "Host: localhost", "Fairlead-Service: identity", "X-Forwarded-For: 6.6.6.6")
 	if from := <-seen; from != "" {
 		t.Errorf("a caller without an address is said to come from %s", from)
-	}
-}
-
-func TestAnotherRealm(t *testing.T) {
-	backend := httptest.NewServer(planetest.Says("theirs"))
-	defer backend.Close()
-	theirs := registry.NewTable("test", "e").WithInstance(planetest.Instance("identity", "i0", backend.Listener.Addr().String(), 1)).
-		WithMeta("identity", registry.Meta{Rules: []registry.Rule{{PathPrefix: "/gone", Split: []registry.Share{{Service: "gone", Weight: 1}}}}}, 2)
-	g := start(t, func(o *Options) {
-		o.Realms = map[string]registry.Resolver{"test": resolver{theirs.Service("identity")}}
-	})
-	g.serve(map[string][]http.HandlerFunc{"identity": {planetest.Says("ours")}})
-	for host, want := range map[string]string{
-		"identity.service": "ours /x", "identity.local.service": "ours /x", "identity.test.service": "theirs /x", "identity.test.service.internal": "theirs /x",
-	} {
-		if res, body := g.get("/x", "Host: "+host); body != want {
-			t.Errorf("%s got %d %s", host, res.StatusCode, body)
-		}
-	}
-	if res, _ := g.get("/gone", "Host: identity.test.service"); res.Header.Get(ErrorHeader) != "no-such-service" {
-		t.Errorf("rules of another realm led to %d", res.StatusCode)
-	}
-	if res, _ := g.get("/x", "Host: identity.production.service"); res.StatusCode != 421 || res.Header.Get(ErrorHeader) != "realm-refused" {
-		t.Errorf("a realm that is not allowed got %d", res.StatusCode)
-	}
-}
-
-func TestOthersPassWhereAllowed(t *testing.T) {
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprint(w, "elsewhere ", r.URL.Path, " ", r.Header.Get("Via"), r.Header.Get("X-Forwarded-For"))
-	}))
-	defer elsewhere.Close()
-	g := start(t, func(o *Options) { o.ProxyOthers = true })
-	g.serve(map[string][]http.HandlerFunc{"identity": {planetest.Says("identity")}})
-	proxy, _ := url.Parse("http://" + g.addr)
-	g.client.Transport.(*http.Transport).Proxy = http.ProxyURL(proxy)
-	for target, want := range map[string]string{elsewhere.URL + "/x": "elsewhere /x 1.1 fairlead", "http://identity.service/x": "identity /x"} {
-		res, err := g.client.Get(target)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, _ := io.ReadAll(res.Body)
-		res.Body.Close()
-		if string(body) != want {
-			t.Errorf("%s got %d %s", target, res.StatusCode, body)
-		}
-	}
-	conn := dial(t, g.addr)
-	there := strings.TrimPrefix(elsewhere.URL, "http://")
-	fmt.Fprintf(conn, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n", there, there)
-	lines := bufio.NewReader(conn)
-	if res, err := http.ReadResponse(lines, &http.Request{Method: "CONNECT"}); err != nil || res.StatusCode != 200 {
-		t.Fatalf("the tunnel: %+v, %v", res, err)
-	}
-	fmt.Fprintf(conn, "GET /y HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", there)
-	if rest, _ := io.ReadAll(lines); !strings.Contains(string(rest), "elsewhere /y") {
-		t.Errorf("through the tunnel came %q", rest)
 	}
 }
 

@@ -26,38 +26,35 @@ const hostText = `%[req.hdr(host),json(utf8s)]`
 
 const ways = "name a service by the header Fairlead-Service: NAME, by the host NAME.service or NAME.service.internal, or use this address as http_proxy for such hosts"
 
-// What is said to those who name no service, by HAProxy or by the sidecar.
-const (
-	codeNotNamed = "service-not-named"
-	notNamed     = "no service is named: " + ways
-)
-
 // refusals are looked at before a request is.
-func refusals() []answer {
+func refusals(others bool) []answer {
+	tunnel := "METH_CONNECT"
+	if others {
+		tunnel += " of_services"
+	}
 	return []answer{
 		// HAProxy would pass both on, and instances read them in different ways.
 		{400, "invalid-request", "a request of HTTP/1.0 must not have Transfer-Encoding", problem.NotProcessed, "HTTP_1.0 { req.hdr(transfer-encoding) -m found }"},
 		{400, "invalid-request", "a header must not have NUL in it", problem.NotProcessed, `{ req.hdrs -m reg '\x00' }`},
-		{403, "host-refused", "tunnels (CONNECT) are not offered: call services by http://NAME.service/", problem.NotProcessed, "METH_CONNECT"},
+		{403, "host-refused", "tunnels (CONNECT) are not offered: call services by http://NAME.service/", problem.NotProcessed, tunnel},
 		{400, "invalid-service", "Fairlead-Service: must be given once", problem.NotProcessed, "{ req.fhdr_cnt(fairlead-service) gt 1 }"},
-		{421, "host-refused", hostText + " is not a name of this sidecar; if it should be, allow it there", problem.NotProcessed, "named !at_home !absolute !trusted"},
+		{421, "host-refused", hostText + " is not a name of this sidecar; if it should be, allow it there", problem.NotProcessed, "named !at_home !absolute !trusted !METH_CONNECT"},
 		{508, "loop", "the request came by here too often, see its Via header: does an instance's address lead back to a proxy?", problem.NotProcessed, "{ req.hdr_cnt(via) ge 16 }"},
 	}
 }
 
 // endings are for requests that have no slot to go to; the first counts.
-func endings(realm string) []answer {
+func endings(realms string) []answer {
 	const service = "%[var(txn.service)]"
 	return []answer{
 		{400, "invalid-service", "the service that Fairlead-Service or the host names must not be empty and must be a lower-case DNS label: 1 to 63 of a-z, 0-9 and '-', with no '-' at either end", problem.NotProcessed, "service_named !service_valid"},
 		{503, "none-enabled", "every instance of " + service + " is disabled or draining", problem.NotProcessed, "{ var(txn.slot) -m beg n }"},
 		{503, "registry-never-seen", "the registry has not answered yet, so nothing is known of " + service, problem.NotProcessed, "service_named !seen"},
 		{503, "no-such-service", "no instance of " + service + " is registered", problem.NotProcessed, "service_named"},
-		{403, "realm-refused", "realm: this sidecar serves " + realm + " only, not " + hostText, problem.NotProcessed, "of_realm absolute"},
-		{421, "realm-refused", "realm: this sidecar serves " + realm + " only, not " + hostText, problem.NotProcessed, "of_realm"},
+		{403, "realm-refused", "realm: this sidecar serves " + realms + ", not " + hostText + "; another realm must be allowed where it is started", problem.NotProcessed, "of_realm absolute"},
+		{421, "realm-refused", "realm: this sidecar serves " + realms + ", not " + hostText + "; another realm must be allowed where it is started", problem.NotProcessed, "of_realm"},
 		{400, "invalid-service", "host: " + hostText + " must be NAME.service or NAME.service.internal", problem.NotProcessed, "of_services"},
 		{403, "host-refused", hostText + " is not a service: this proxy serves NAME.service and NAME.service.internal only", problem.NotProcessed, "absolute"},
-		{400, codeNotNamed, notNamed, problem.NotProcessed, "own_host"},
 		{421, "host-refused", hostText + " is not a service: " + ways, problem.NotProcessed, ""},
 	}
 }
@@ -74,9 +71,10 @@ func failures() []answer {
 	}
 }
 
-// ownFailure is said when the sidecar does not run, whose pages were asked for.
-func ownFailure() answer {
-	return answer{503, "unreachable", "the sidecar itself does not answer; requests to services are forwarded all the same", problem.NotProcessed, ""}
+// asideFailure is said when the sidecar does not run, whom a request was handed
+// to.
+func asideFailure() answer {
+	return answer{503, "unreachable", "the sidecar itself does not answer, which it has to for this request: those that name a service, and no instance of it, are forwarded all the same", problem.NotProcessed, ""}
 }
 
 // text is the answer as rules of the configuration take it.

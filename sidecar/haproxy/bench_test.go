@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"fairlead.dev/registry"
+	"fairlead.dev/sidecar/builtin"
 )
 
 // realmOf returns a table of services with so many instances each.
@@ -76,7 +77,11 @@ func benchPlane(b *testing.B, table *registry.Table) (*Plane, func()) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	plane, err := New(Options{Realm: "local", Addr: "127.0.0.1:0", Data: data, Grace: time.Millisecond, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	aside, err := builtin.New(builtin.Options{Realm: "local"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	plane, err := New(Options{Realm: "local", Addr: "127.0.0.1:0", Data: data, Aside: aside, Grace: time.Millisecond, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -22,7 +22,7 @@ const (
 	lockFile    = "lock"
 	runtimeSock = "runtime.sock"
 	masterSock  = "master.sock"
-	ownSock     = "own.sock"
+	asideSock   = "aside.sock"
 )
 
 // maxSocketPath is what Unix has room for, less the suffix that HAProxy adds

@@ -66,11 +66,11 @@ func (p *Plane) Run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = stopMeters() }()
-	endOwn, err := p.serveOwn()
+	endAside, err := p.serveAside()
 	if err != nil {
 		return err
 	}
-	defer endOwn()
+	defer endAside()
 	names, stopNames := context.WithCancel(context.Background())
 	var resolving sync.WaitGroup
 	resolving.Go(func() { p.names.run(names) })

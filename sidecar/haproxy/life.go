@@ -80,7 +80,7 @@ const descriptors = 512
 func (k *keeper) structureOf(addr string, slots int) structure {
 	o := k.plane.opts
 	return structure{
-		realm: o.Realm, addr: addr, bind: inherited, own: o.Own != nil, hosts: o.Hosts, slots: slots,
+		realm: o.Realm, addr: addr, bind: inherited, hosts: o.Hosts, realms: o.Realms, others: o.Others, slots: slots,
 		// A request needs two, and HAProxy does not start with fewer.
 		maxConn: max(min(20_000, (openFiles()-descriptors)/2), 64),
 	}

@@ -120,6 +120,9 @@ func TestNextSidecarGoesOn(t *testing.T) {
 	if got := first.get("identity"); got != "a" {
 		t.Errorf("without a sidecar %s answers", got)
 	}
+	if got := first.get("identity", "Fairlead-Route: identity=b"); !strings.Contains(got, `"status":503`) || !strings.Contains(got, "sidecar itself") {
+		t.Errorf("without a sidecar a route got %s", got)
+	}
 	opts.Addr, opts.Keep = addr, false
 	second := run(t, opts)
 	if got := second.get("identity"); got != "a" {

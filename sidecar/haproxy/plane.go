@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"path/filepath"
 	"regexp"
 	"sync"
@@ -21,7 +20,7 @@ import (
 // stays in force.
 var ErrRejected = errors.New("haproxy rejects its configuration")
 
-// Options of a plane. Realm, Addr or Listener, and Data are required.
+// Options of a plane. Realm, Addr or Listener, Data and Aside are required.
 type Options struct {
 	// Realm is that of the tables.
 	Realm string
@@ -37,9 +36,13 @@ type Options struct {
 	Keep bool
 	// Hosts are further host names under which this listener is reached.
 	Hosts []string
-	// Own answers requests for its patterns that are addressed to this listener
-	// and name no service: its health and its metrics. Nil: they are refused.
-	Own *http.ServeMux
+	// Aside answers what HAProxy hands over; it is required.
+	Aside Aside
+	// Realms are further realms whose services may be named by host, and Others
+	// lets hosts that are no services pass, and tunnels to them. Aside has to
+	// know them too.
+	Realms []string
+	Others bool
 	// Grace is how long requests in flight may take to end on a stop; the
 	// default is 10 s.
 	Grace time.Duration
@@ -96,6 +99,12 @@ func (o Options) check() error {
 		if !hostName.MatchString(host) {
 			errs.Addf("hosts", "must be lower-case host names, got %q", host)
 		}
+	}
+	for _, realm := range o.Realms {
+		errs.Add(registry.ValidateName("realms", realm))
+	}
+	if o.Aside == nil {
+		errs.Addf("aside", "must answer what haproxy hands over")
 	}
 	if o.Data == "" {
 		errs.Addf("data", "must name a folder, in which HAProxy runs")
@@ -182,8 +191,12 @@ func (p *Plane) note(change func(*Status)) {
 // Up is closed once HAProxy takes requests for the first time.
 func (p *Plane) Up() <-chan struct{} { return p.up }
 
-// Apply makes HAProxy equal to a table. It returns once that is so.
+// Apply makes HAProxy equal to a table, and what stands beside it. It returns
+// once that is so.
 func (p *Plane) Apply(ctx context.Context, table *registry.Table) error {
+	if err := p.opts.Aside.Apply(ctx, table); err != nil {
+		return fmt.Errorf("apply a table beside haproxy: %w", err)
+	}
 	p.mu.Lock()
 	if !p.running {
 		p.first = table

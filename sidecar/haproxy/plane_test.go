@@ -2,13 +2,15 @@ package haproxy
 
 import (
 	"log/slog"
-	"net/http"
+	"maps"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"fairlead.dev/sidecar/builtin"
 	"fairlead.dev/sidecar/planetest"
 )
 
@@ -31,9 +33,20 @@ func options(t *testing.T) Options {
 	})
 	return Options{
 		Realm: planetest.Realm, Addr: "127.0.0.1:0", Data: data, Grace: time.Second, Spare: 8,
-		Own:    http.NewServeMux(),
+		Aside:  newAside(t, builtin.Options{}),
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
+}
+
+// newAside is the built-in plane, as the sidecar has it.
+func newAside(t *testing.T, opts builtin.Options) Aside {
+	t.Helper()
+	opts.Realm, opts.Logger = planetest.Realm, slog.New(slog.NewTextHandler(t.Output(), nil))
+	plane, err := builtin.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plane
 }
 
 func newPlane(t *testing.T, opts Options) *Plane {
@@ -49,7 +62,10 @@ func TestContract(t *testing.T) {
 	planetest.Run(t, makePlane)
 }
 
-func makePlane(t *testing.T) planetest.Plane {
-	plane := newPlane(t, options(t))
+func makePlane(t *testing.T, ways planetest.Ways) planetest.Plane {
+	opts := options(t)
+	opts.Realms, opts.Others = slices.Sorted(maps.Keys(ways.Realms)), ways.Others
+	opts.Aside = newAside(t, builtin.Options{Realms: ways.Realms, ProxyOthers: ways.Others})
+	plane := newPlane(t, opts)
 	return planetest.Plane{DataPlane: plane, Up: plane.Up(), Addr: func() string { return plane.Status().Addr }}
 }

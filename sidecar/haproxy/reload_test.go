@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,19 +68,23 @@ func (l *live) set(instances ...registry.Instance) {
 	}
 }
 
-func (l *live) get(service string) string {
+func (l *live) get(service string, headers ...string) string {
 	l.t.Helper()
 	defer http.DefaultClient.CloseIdleConnections()
-	return l.getBy(http.DefaultClient, service)
+	return l.getBy(http.DefaultClient, service, headers...)
 }
 
-func (l *live) getBy(client *http.Client, service string) string {
+func (l *live) getBy(client *http.Client, service string, headers ...string) string {
 	l.t.Helper()
 	req, err := http.NewRequest(http.MethodGet, "http://"+l.Status().Addr+"/", nil)
 	if err != nil {
 		l.t.Fatal(err)
 	}
 	req.Header.Set("Fairlead-Service", service)
+	for _, line := range headers {
+		name, value, _ := strings.Cut(line, ": ")
+		req.Header.Set(name, value)
+	}
 	res, err := client.Do(req)
 	if err != nil {
 		return err.Error()

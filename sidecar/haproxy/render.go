@@ -28,9 +28,12 @@ type structure struct {
 	bind    string
 	maxConn int
 	slots   int
-	own     bool
 	hosts   []string
-	rules   []ruled
+	// realms may be named by host besides realm; others passes what is no
+	// service.
+	realms []string
+	others bool
+	rules  []ruled
 }
 
 // descriptionPrefix begins the description by which a running haproxy of ours
@@ -49,15 +52,15 @@ func (s structure) description() string {
 type page struct {
 	Description, Bind         string
 	MaxConn                   int
-	Own                       bool
 	OwnHost, Trusted          string
 	ServiceHost, RealmHost    string
+	HandedOver                []string
 	AnyServiceHost, Name      string
 	Others, Peculiar          string
 	Ruled                     []string
 	Rules                     []string
 	Errors, Refusals, Endings []string
-	OwnFailure                string
+	AsideFailure              string
 	Slots                     []slotLines
 }
 
@@ -122,9 +125,8 @@ func (s structure) page(slots []slotLines) page {
 	for _, host := range s.hosts {
 		own += "|" + regexp.QuoteMeta(host)
 	}
-	const domain = `\.service(\.internal)?`
 	return page{
-		Description: s.description(), Bind: s.bind, MaxConn: s.maxConn, Own: s.own, Slots: slots,
+		Description: s.description(), Bind: s.bind, MaxConn: s.maxConn, Slots: slots,
 		OwnHost:        quote("^(" + own + ")$"),
 		Trusted:        quote(`^(` + own + `|[^.]*|.*\.(service|internal|local))$`),
 		ServiceHost:    quote(`^[^.]*(\.` + regexp.QuoteMeta(s.realm) + `)?` + domain + `$`),
@@ -133,8 +135,8 @@ func (s structure) page(slots []slotLines) page {
 		Name:           quote(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`),
 		Others:         quote(`^(?!(close|keep-alive|upgrade)$)`),
 		Peculiar:       quote(peculiar), Ruled: namesOf(s.rules),
-		Errors: texts(failures()), Refusals: texts(refusals()), Endings: texts(endings(s.realm)),
-		OwnFailure: ownFailure().text(), Rules: linesOfRules(s.rules),
+		Errors: texts(failures()), Refusals: texts(refusals(s.others)), Endings: texts(endings(s.allRealms())),
+		HandedOver: s.handedOver(), AsideFailure: asideFailure().text(), Rules: linesOfRules(s.rules),
 	}
 }
 
@@ -145,7 +147,31 @@ const peculiar = `(?im)\x00` +
 	`|^host:(?! (127\.0\.0\.1|localhost|\[::1\]):)|\A(?!(?s:.*)^host:)` +
 	`|^fairlead-service:(?s:.*)^fairlead-service:` +
 	`|^connection:(?! (close|keep-alive)\r?$)` +
-	`|^(forwarded|keep-alive|transfer-encoding|upgrade|via|proxy-[^:]*|x-forwarded-[^:]*):`
+	`|^(fairlead-route|forwarded|keep-alive|transfer-encoding|upgrade|via|proxy-[^:]*|x-forwarded-[^:]*):`
+
+// allRealms are those that requests may name, for people.
+func (s structure) allRealms() string {
+	return strings.Join(append([]string{s.realm}, s.realms...), ", ")
+}
+
+// handedOver are the conditions of requests that go to the sidecar as they came.
+func (s structure) handedOver() []string {
+	conditions := []string{
+		"{ req.fhdr(fairlead-route) -m found }",
+		"!named !absolute own_host",
+	}
+	if len(s.realms) > 0 {
+		foreign := quote(`^[^.]*\.(` + strings.Join(s.realms, "|") + `)` + domain + `$`)
+		conditions = append(conditions, "!named { var(txn.host) -m reg "+foreign+" }")
+	}
+	if s.others {
+		conditions = append(conditions, "METH_CONNECT", "!named absolute !of_services")
+	}
+	return conditions
+}
+
+// domain is that of services.
+const domain = `\.service(\.internal)?`
 
 // quote makes a text one word of the configuration. Within single quotes
 // nothing has a meaning but the quote itself; a newline would end the line.

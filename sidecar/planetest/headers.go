@@ -9,10 +9,15 @@ import (
 
 // seenByService: what a caller says of itself does not reach an instance, nor
 // what it means for this hop alone.
-func seenByService(g *rig) {
+func seenByService(g *rig) { g.isSeen("X-A: b") }
+
+// seenByRoute: nor does it where a route is named.
+func seenByRoute(g *rig) { g.isSeen("Fairlead-Route: other=x") }
+
+func (g *rig) isSeen(extra string) {
 	seen := make(chan *http.Request, 1)
 	g.set(g.serve("identity", "i0", func(_ http.ResponseWriter, r *http.Request) { seen <- r }))
-	g.get("/a%2Fb//c?x=%zz", named("identity"), "X-Forwarded-For: 6.6.6.6", "X-Forwarded-Host: evil", "X-Forwarded-Proto: https",
+	g.get("/a%2Fb//c?x=%zz", extra, named("identity"), "X-Forwarded-For: 6.6.6.6", "X-Forwarded-Host: evil", "X-Forwarded-Proto: https",
 		"Forwarded: for=6.6.6.6", "Connection: X-Secret, X-Forwarded-For", "X-Secret: 1", "Via: 1.0 edge", "User-Agent: me", "Accept-Encoding: br",
 		"Proxy-Authorization: Basic eA==", "Keep-Alive: timeout=5",
 		"Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")

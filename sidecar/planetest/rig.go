@@ -28,9 +28,17 @@ type Plane struct {
 	Addr func() string
 }
 
+// Ways are those in which a plane is to take requests besides the usual ones.
+type Ways struct {
+	// Realms are further ones, with what knows their services.
+	Realms map[string]registry.Resolver
+	// Others has hosts that are no services pass.
+	Others bool
+}
+
 // A Maker makes a plane that listens on a port of its own and answers for
 // [Realm]. The suite runs it and ends it.
-type Maker func(t *testing.T) Plane
+type Maker func(t *testing.T, ways Ways) Plane
 
 // A rig is a running plane, and instances behind it.
 type rig struct {
@@ -42,9 +50,9 @@ type rig struct {
 	revision uint64
 }
 
-func start(t *testing.T, make Maker) *rig {
+func start(t *testing.T, make Maker, ways Ways) *rig {
 	t.Helper()
-	g := &rig{t: t, plane: make(t), table: registry.NewTable(Realm, "e")}
+	g := &rig{t: t, plane: make(t, ways), table: registry.NewTable(Realm, "e")}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := goRun(ctx, g.plane)
 	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 32}

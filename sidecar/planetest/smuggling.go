@@ -62,7 +62,7 @@ func Smuggling(t *testing.T, make Maker, outcomes map[string]string) {
 	for _, trick := range Tricks {
 		t.Run(trick.Name, func(t *testing.T) {
 			t.Parallel()
-			g := start(t, make)
+			g := start(t, make, Ways{})
 			seen := &recorder{}
 			g.set(g.instance("identity", "a", seen.listen(t)))
 			outcome := g.try(trick)

@@ -22,6 +22,7 @@ func Run(t *testing.T, make Maker) {
 		{"own errors", ownErrors},
 		{"never seen", neverSeen},
 		{"what a service sees", seenByService},
+		{"what a service sees by a route", seenByRoute},
 		{"what a caller sees", seenByCaller},
 		{"unreachable instances", unreachable},
 		{"broken answers", brokenAnswers},
@@ -32,11 +33,14 @@ func Run(t *testing.T, make Maker) {
 		{"large headers", largeHeaders},
 		{"ambiguous requests", ambiguous},
 		{"rules", rules},
+		{"routes", routes},
 		{"applied again", appliedAgain},
 		{"changes under load", changesUnderLoad},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.test(start(t, make)) })
+		t.Run(c.name, func(t *testing.T) { c.test(start(t, make, Ways{})) })
 	}
+	t.Run("another realm", func(t *testing.T) { anotherRealm(t, make) })
+	t.Run("other hosts", func(t *testing.T) { otherHosts(start(t, make, Ways{Others: true})) })
 }
 
 func waysIn(g *rig) {

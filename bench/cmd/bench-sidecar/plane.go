@@ -67,7 +67,11 @@ func changePlane(ctx context.Context, args []string, out io.Writer) error {
 func (j planeJob) open() (sidecar.DataPlane, func() int, error) {
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(j.Port))
 	if j.Kind == "haproxy" {
-		p, err := haproxy.New(haproxy.Options{Realm: "local", Addr: addr, Data: filepath.Join(j.Dir, "data")})
+		aside, err := builtin.New(builtin.Options{Realm: "local"})
+		if err != nil {
+			return nil, nil, err
+		}
+		p, err := haproxy.New(haproxy.Options{Realm: "local", Addr: addr, Data: filepath.Join(j.Dir, "data"), Aside: aside})
 		if err != nil {
 			return nil, nil, err
 		}

@@ -1,0 +1,138 @@
+package planetest
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"fairlead.dev/registry"
+)
+
+// A resolver knows one service.
+type resolver struct{ service *registry.Service }
+
+func (r resolver) Resolve(_ context.Context, name string) (*registry.Service, error) {
+	if name != r.service.Name {
+		return nil, registry.ErrNoSuchService
+	}
+	return r.service, nil
+}
+
+// anotherRealm is named by host where it is allowed, and its own rules count
+// there.
+func anotherRealm(t *testing.T, make Maker) {
+	others := &rig{t: t}
+	theirs := registry.NewTable("test", "e").WithInstance(others.serve("identity", "i0", Says("theirs"))).
+		WithMeta("identity", registry.Meta{Rules: []registry.Rule{{PathPrefix: "/gone", Split: []registry.Share{{Service: "gone", Weight: 1}}}}}, 9)
+	g := start(t, make, Ways{Realms: map[string]registry.Resolver{"test": resolver{theirs.Service("identity")}}})
+	g.set(g.serve("identity", "i0", Says("ours")))
+	for host, want := range map[string]string{
+		"identity.service": "ours /x", "identity.local.service": "ours /x", "Identity.test.service:80": "theirs /x", "identity.test.service.internal": "theirs /x",
+	} {
+		if res, body := g.get("/x", "Host: "+host); body != want {
+			t.Errorf("%s got %d %s", host, res.StatusCode, body)
+		}
+		if body := g.proxied("http://" + host + "/x"); body != want {
+			t.Errorf("as a proxy for %s: %s", host, body)
+		}
+	}
+	if _, body := g.get("/x", "Host: identity.test.service", named("identity")); body != "ours /x" {
+		t.Errorf("the header does not win: %s", body)
+	}
+	res, body := g.get("/gone", "Host: identity.test.service")
+	g.isProblem("rules of another realm", res, body, 503, "no-such-service")
+	res, body = g.get("/x", "Host: identity.production.service")
+	g.isProblem("a realm that is not allowed", res, body, 421, "realm-refused")
+	if !strings.Contains(body, "local, test") {
+		t.Errorf("a realm that is not allowed got %s", body)
+	}
+}
+
+// otherHosts pass through a forward proxy where that is allowed, and by tunnels
+// too; neither leads to where no instance may be.
+func otherHosts(g *rig) {
+	g.set(g.serve("identity", "i0", Says("identity")))
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Fairlead-Error", "pretended")
+		fmt.Fprint(w, "elsewhere ", r.URL.Path, " ", r.Header.Get("Via"), r.Header.Get("X-Forwarded-For"))
+	}))
+	defer elsewhere.Close()
+	for target, want := range map[string]string{elsewhere.URL + "/x": "elsewhere /x 1.1 fairlead", "http://identity.service/x": "identity /x"} {
+		if got := g.proxied(target); got != want {
+			g.t.Errorf("%s got %s", target, got)
+		}
+	}
+	there := strings.TrimPrefix(elsewhere.URL, "http://")
+	if got := g.tunnelled(there); !strings.Contains(got, "elsewhere /y") || !strings.HasPrefix(got, "HTTP/1.1 200 ") {
+		g.t.Errorf("through the tunnel came %q", got)
+	}
+	for line, want := range map[string]int{
+		"CONNECT identity.service:443 HTTP/1.1":    403,
+		"CONNECT 169.254.169.254:80 HTTP/1.1":      502,
+		"GET http://169.254.169.254/meta HTTP/1.1": 502,
+	} {
+		host, _, _ := strings.Cut(strings.TrimPrefix(strings.Fields(line)[1], "http://"), "/")
+		res := g.raw(line + "\r\nHost: " + host + "\r\nConnection: close\r\n\r\n")
+		if res == nil || res.StatusCode != want || res.Header.Get("Fairlead-Error") == "" {
+			g.t.Errorf("%s got %+v", line, res)
+		}
+	}
+	res, body := g.get("/x", "Host: www.example.com")
+	g.isProblem("another host that is not proxied", res, body, 421, "host-refused")
+}
+
+// tunnelled asks for a tunnel, for /y at its other end, and returns all that
+// came.
+func (g *rig) tunnelled(there string) string {
+	g.t.Helper()
+	conn, err := net.Dial("tcp", g.addr)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	fmt.Fprintf(conn, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n", there, there)
+	lines := bufio.NewReader(conn)
+	status, err := lines.ReadString('\n')
+	for line := status; err == nil && line != "\r\n"; {
+		line, err = lines.ReadString('\n')
+	}
+	fmt.Fprintf(conn, "GET /y HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", there)
+	rest, _ := io.ReadAll(lines)
+	return status + string(rest)
+}
+
+// routes: a developer's requests go to one instance, where its service permits
+// that, and say so on the way on.
+func routes(g *rig) {
+	tell := func(id string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, id, " ", r.Header.Get("Fairlead-Route")) }
+	}
+	g.set(g.serve("identity", "a", tell("a")), g.serve("identity", "b", tell("b")), g.serve("identity", "c", tell("c")), g.serve("orders", "a", tell("orders")))
+	res, body := g.get("/", named("identity"), "Fairlead-Route: identity=b")
+	g.isProblem("a route that is not permitted", res, body, 403, "route-refused")
+	g.revision++
+	g.table = g.table.WithMeta("identity", registry.Meta{Policy: registry.Policy{RouteOverride: true}}, g.revision)
+	g.apply(g.table)
+	for range 9 {
+		for _, way := range []string{named("identity"), "Host: identity.service"} {
+			if _, body := g.get("/", way, "Fairlead-Route: identity=b, other=x"); body != "b identity=b,other=x" {
+				g.t.Fatalf("by %s got %s", way, body)
+			}
+		}
+	}
+	if _, body := g.get("/", named("orders"), "Fairlead-Route: identity=b"); body != "orders identity=b" {
+		g.t.Errorf("another service got %s", body)
+	}
+	res, body = g.get("/", named("identity"), "Fairlead-Route: identity=d")
+	g.isProblem("a route to nobody", res, body, 503, "no-such-instance")
+	res, body = g.get("/", named("identity"), "Fairlead-Route: identity")
+	g.isProblem("half a route", res, body, 400, "invalid-route")
+}
