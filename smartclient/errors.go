@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -56,9 +58,34 @@ type Attempt struct {
 func (a Attempt) String() string {
 	cause := fmt.Sprintf("status %d", a.Status)
 	if a.Err != nil {
-		cause = oneLine(a.Err.Error())
+		cause = oneLine(causeOf(a.Err))
 	}
 	return fmt.Sprintf("%s (%s): %s", a.Instance, a.Addr, cause)
+}
+
+// causeOf is an error's text without what an attempt says of itself: the
+// address, and that a sidecar was asked.
+func causeOf(err error) string {
+	switch err := err.(type) {
+	case *net.OpError:
+		return networkCause(err)
+	case *SidecarError:
+		return strings.TrimPrefix(err.Error(), sidecarSays)
+	}
+	return err.Error()
+}
+
+func networkCause(err *net.OpError) string {
+	switch cause := err.Err.(type) {
+	case *os.SyscallError: // names what failed
+		return cause.Error()
+	case *net.DNSError:
+		if cause.Server != "" {
+			return "lookup on " + cause.Server + ": " + cause.Err
+		}
+		return "lookup: " + cause.Err
+	}
+	return err.Op + ": " + err.Err.Error()
 }
 
 // An Error says why a request to a service has no answer. http.Client wraps it
@@ -77,20 +104,44 @@ type Error struct {
 	Processed bool
 }
 
-// Error returns one line.
+// Error returns one line, which says each fact once.
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "service %s in realm %s", e.Service, e.Realm)
-	for i, a := range e.Attempts {
-		fmt.Fprintf(&b, "; attempt %d at %s", i+1, a)
+	b.WriteString("service " + e.Service)
+	if e.Realm != "" {
+		b.WriteString(" in realm " + e.Realm)
 	}
+	last := e.tell(&b)
 	if e.Err != nil {
-		fmt.Fprintf(&b, ": %s", oneLine(e.Err.Error()))
+		if why := oneLine(e.Err.Error()); last == "" {
+			b.WriteString(": " + why)
+		} else if !strings.HasSuffix(last, why) {
+			b.WriteString("; " + why)
+		}
 	}
 	if e.Processed {
 		b.WriteString("; it may have been processed")
 	}
 	return b.String()
+}
+
+// tell writes what became of the attempts, those in a row together that ended
+// alike, and returns what it said of the last.
+func (e *Error) tell(b *strings.Builder) (last string) {
+	for from := 0; from < len(e.Attempts); {
+		last = e.Attempts[from].String()
+		to := from + 1
+		for to < len(e.Attempts) && e.Attempts[to].String() == last {
+			to++
+		}
+		if to == from+1 {
+			fmt.Fprintf(b, "; attempt %d at %s", to, last)
+		} else {
+			fmt.Fprintf(b, "; attempts %d to %d at %s", from+1, to, last)
+		}
+		from = to
+	}
+	return last
 }
 
 // Unwrap yields the reason of the end and the last attempt's error.

@@ -8,11 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -384,9 +387,43 @@ func TestErrorMessage(t *testing.T) {
 	o.MaxAttempts = 1
 	_, err := newClient(t, o).Get("service://identity/x")
 	addr := strings.TrimPrefix(base, "http://")
-	want := fmt.Sprintf(`Get "service://identity/x": service identity in realm test; attempt 1 at a-1 (%s): dial tcp %s: connect: connection refused`, addr, addr)
+	want := fmt.Sprintf(`Get "service://identity/x": service identity in realm test; attempt 1 at a-1 (%s): connect: connection refused`, addr)
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+// Each fact is said once, however often net/http and the layers between say it.
+func TestErrorsSayEachFactOnce(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80}, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+	at := func(id string, err error) smartclient.Attempt {
+		return smartclient.Attempt{Instance: id, Addr: id + ":80", Err: err}
+	}
+	overloaded := smartclient.Attempt{Instance: "a", Addr: "a:80", Status: 503}
+	for want, e := range map[string]smartclient.Error{
+		"service identity in realm test: no such service":                                          {Err: registry.ErrNoSuchService},
+		"service identity in realm test; attempt 1 at a (a:80): connect: connection refused":       {Attempts: []smartclient.Attempt{at("a", refused)}},
+		"service identity in realm test; attempts 1 to 3 at a (a:80): connect: connection refused": {Attempts: []smartclient.Attempt{at("a", refused), at("a", refused), at("a", refused)}},
+		"service identity in realm test; attempt 1 at a (a:80): status 503; attempts 2 to 3 at b (b:80): EOF; it may have been processed": {
+			Attempts: []smartclient.Attempt{overloaded, at("b", io.EOF), at("b", io.EOF)}, Processed: true},
+		"service identity in realm test; attempt 1 at a (a:80): context deadline exceeded": {
+			Attempts: []smartclient.Attempt{at("a", context.DeadlineExceeded)}, Err: context.DeadlineExceeded},
+		"service identity in realm test; attempt 1 at a (a:80): status 503; retry budget is spent": {
+			Attempts: []smartclient.Attempt{overloaded}, Err: smartclient.ErrBudgetSpent},
+		"service identity in realm test; attempt 1 at a (a:80): dial: i/o timeout": {
+			Attempts: []smartclient.Attempt{at("a", &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded})}},
+		"service identity in realm test; attempt 1 at a (a:80): lookup on 10.0.0.53:53: no such host": {
+			Attempts: []smartclient.Attempt{at("a", &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Name: "a", Server: "10.0.0.53:53", Err: "no such host"}})}},
+		"service identity in realm test; attempt 1 at sidecar (sidecar:80): unreachable: no instance could be reached": {
+			Attempts: []smartclient.Attempt{at("sidecar", &smartclient.SidecarError{Code: "unreachable", Detail: "no instance could be reached"})}},
+	} {
+		e.Service, e.Realm = "identity", "test"
+		if got := e.Error(); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	if got := (&smartclient.Error{Service: "identity", Err: registry.ErrNoSuchService}).Error(); got != "service identity: no such service" {
+		t.Errorf("without a realm: %s", got)
 	}
 }
 

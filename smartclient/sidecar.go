@@ -86,12 +86,15 @@ type SidecarError struct {
 	Processed bool
 }
 
+// sidecarSays begins the text of every SidecarError.
+const sidecarSays = "sidecar: "
+
 // Error returns one line.
 func (e *SidecarError) Error() string {
 	if e.Detail == "" {
-		return "sidecar: " + e.Code
+		return sidecarSays + e.Code
 	}
-	return "sidecar: " + e.Code + ": " + oneLine(e.Detail)
+	return sidecarSays + e.Code + ": " + oneLine(e.Detail)
 }
 
 // Unwrap yields the registry's error that the code stands for.

@@ -8,7 +8,8 @@ import (
 )
 
 // Resolve implements [registry.Resolver]. A service with instances is answered
-// from memory, without a lock or an allocation.
+// from memory, without a lock or an allocation. Errors leave it to the caller to
+// say which service of which realm it asked for.
 func (f *Follower) Resolve(ctx context.Context, service string) (*registry.Service, error) {
 	if s := f.view.Load().table.Service(service); s.Len() > 0 {
 		return s, nil
@@ -28,12 +29,12 @@ func (f *Follower) resolveFirst(ctx context.Context, service string) (*registry.
 		err = f.waitFirst(ctx, in)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("service %s in realm %s: %w", service, f.opts.Realm, err)
+		return nil, err
 	}
 	if s := f.view.Load().table.Service(service); s.Len() > 0 {
 		return s, nil
 	}
-	return nil, fmt.Errorf("%w: %s in realm %s", registry.ErrNoSuchService, service, f.opts.Realm)
+	return nil, registry.ErrNoSuchService
 }
 
 // interestIn returns the interest that covers a service, a new one if need be.
