@@ -25,10 +25,14 @@ func (i *Instance) Condition() Condition {
 
 // In returns the view with another condition, as of a revision.
 func (i Instance) In(c *Condition, revision uint64) Instance {
+	i.take(c, revision)
+	return i
+}
+
+func (i *Instance) take(c *Condition, revision uint64) {
 	i.Weight, i.Status, i.Enabled = c.Weight, c.Status, c.Enabled
 	i.Owner, i.Reason, i.Until = c.Owner, c.Reason, c.Until
 	i.Revision = revision
-	return i
 }
 
 // DiffersInCondition tells whether the condition is all that two views of an

@@ -63,7 +63,8 @@ func (e *Edit) condition(c *Change) bool {
 	if !found {
 		return false
 	}
-	in := e.list.blocks[block][at].In(c.Condition, c.Revision)
+	in := *e.list.blocks[block][at].Instance
+	in.take(c.Condition, c.Revision)
 	e.at(c.Revision)
 	e.service.hash += e.list.replace(block, at, &in)
 	return true

@@ -9,12 +9,18 @@ import (
 const (
 	groups         = 16
 	shardsOfAGroup = 16
+	// fewMost is how many services are kept in one list. Most programs follow
+	// no more, and a change then copies a few words.
+	fewMost = 8
 )
 
-// An index finds services by name. It is a tree of two levels by the name's
-// hash: a change in a table of thousands of services copies one group and one
-// shard, and a table of one service is small. It is immutable.
-type index [groups]*group
+// An index finds services by name. It is a list while they are few, and then a
+// tree of two levels by the name's hash: a change in a table of thousands of
+// services copies one group and one shard. It is immutable.
+type index struct {
+	few  shard
+	many *[groups]*group // nil while they are few
+}
 
 type group [shardsOfAGroup]shard
 
@@ -27,12 +33,16 @@ func placeOf(service string) (group, shard uint8) {
 }
 
 func (i *index) find(name string) *Service {
-	g, n := placeOf(name)
-	if i[g] == nil {
-		return nil
+	in := i.few
+	if i.many != nil {
+		g, n := placeOf(name)
+		if i.many[g] == nil {
+			return nil
+		}
+		in = i.many[g][n]
 	}
-	if at, found := i[g][n].find(name); found {
-		return i[g][n][at]
+	if at, found := in.find(name); found {
+		return in[at]
 	}
 	return nil
 }
@@ -44,7 +54,11 @@ func (s shard) find(name string) (at int, found bool) {
 // all yields the shards.
 func (i *index) all() iter.Seq[shard] {
 	return func(yield func(shard) bool) {
-		for _, g := range i {
+		if i.many == nil {
+			yield(i.few)
+			return
+		}
+		for _, g := range i.many {
 			for n := 0; g != nil && n < len(g); n++ {
 				if !yield(g[n]) {
 					return
@@ -57,6 +71,7 @@ func (i *index) all() iter.Seq[shard] {
 // An indexEdit is an index in the making, of which it owns what it has copied.
 type indexEdit struct {
 	index *index
+	owns  bool           // the list, or the root of the tree
 	owned [groups]uint32 // a bit for each shard, and one for the group
 }
 
@@ -71,6 +86,9 @@ func (e *indexEdit) put(s *Service) (before *Service) {
 		return before
 	}
 	*owned = slices.Insert(*owned, at, s)
+	if e.index.many == nil && len(e.index.few) > fewMost {
+		e.plant()
+	}
 	return nil
 }
 
@@ -86,20 +104,43 @@ func (e *indexEdit) drop(name string) (before *Service) {
 	return before
 }
 
+// plant makes a tree of the list.
+func (e *indexEdit) plant() {
+	all := e.index.few
+	e.index.few, e.index.many, e.owns = nil, new([groups]*group), true
+	for _, s := range all {
+		e.put(s)
+	}
+}
+
 // shard returns the shard of a service to change.
 func (e *indexEdit) shard(service string) *shard {
+	if e.index.many == nil {
+		return e.list()
+	}
+	if !e.owns {
+		root := *e.index.many
+		e.index.many, e.owns = &root, true
+	}
 	g, n := placeOf(service)
 	if e.owned[g]&ownedGroup == 0 {
 		e.owned[g] |= ownedGroup
 		copied := group{}
-		if e.index[g] != nil {
-			copied = *e.index[g]
+		if e.index.many[g] != nil {
+			copied = *e.index.many[g]
 		}
-		e.index[g] = &copied
+		e.index.many[g] = &copied
 	}
 	if e.owned[g]&(1<<n) == 0 {
 		e.owned[g] |= 1 << n
-		e.index[g][n] = slices.Clone(e.index[g][n])
+		e.index.many[g][n] = slices.Clone(e.index.many[g][n])
 	}
-	return &e.index[g][n]
+	return &e.index.many[g][n]
+}
+
+func (e *indexEdit) list() *shard {
+	if !e.owns {
+		e.index.few, e.owns = slices.Clone(e.index.few), true
+	}
+	return &e.index.few
 }

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"time"
 )
 
@@ -143,6 +144,19 @@ type Changes struct {
 	Changes []Change `json:"changes"`
 }
 
+// Clone returns changes that a listener may keep.
+func (c *Changes) Clone() *Changes {
+	kept := *c
+	kept.Changes = slices.Clone(c.Changes)
+	for i := range kept.Changes {
+		if at := &kept.Changes[i]; at.Condition != nil {
+			condition := *at.Condition
+			at.Condition = &condition
+		}
+	}
+	return &kept
+}
+
 // A Change is one instance that changed or left, or new metadata.
 type Change struct {
 	// Revision is this change's sequence, Previous that of the change of the
@@ -184,7 +198,8 @@ type Update struct {
 
 // A Source is where tables come from. Listen calls hear for every update, one
 // at a time, in the order of arrival, from a goroutine of the source's own,
-// until stop is called; stop waits for a call under way. hear must not block.
+// until stop is called; stop waits for a call under way. hear must not block,
+// and changes are its own only until it returns: see [Changes.Clone].
 type Source interface {
 	Listen(interest Interest, hear func(Update)) (stop func(), err error)
 	Snapshot(ctx context.Context, interest Interest) (Snapshot, error)

@@ -57,6 +57,32 @@ func TestAChangeSharesTheOtherServices(t *testing.T) {
 	}
 }
 
+// TestServicesMayBeFewOrMany: the index changes its form on the way.
+func TestServicesMayBeFewOrMany(t *testing.T) {
+	table := NewTable("local", "e")
+	var before []*Table
+	for n := range 3 * fewMost {
+		before = append(before, table)
+		table = table.WithInstance(sample(fmt.Sprintf("s%02d", n*7%(3*fewMost)), "a", n))
+	}
+	for n, old := range before {
+		if got := len(slices.Collect(old.Services())); got != n || old.Len() != n {
+			t.Errorf("the table of %d has %d services, %d instances", n, got, old.Len())
+		}
+	}
+	for n := range 3 * fewMost {
+		name := fmt.Sprintf("s%02d", n)
+		without := table.WithoutService(name)
+		if table.Service(name) == nil || without.Service(name) != nil || without.Service("other") != nil {
+			t.Errorf("%s is not found, or not gone", name)
+		}
+		table = without
+	}
+	if table.Len() != 0 || table.Hash() != 0 {
+		t.Errorf("%d instances are left", table.Len())
+	}
+}
+
 func TestEmptyTables(t *testing.T) {
 	var none *Table
 	if none.Service("identity") != nil {

@@ -99,9 +99,7 @@ func (l *listener) run() {
 		if msg == nil {
 			continue
 		}
-		if u, ok := l.decode(msg); ok {
-			l.hear(u)
-		}
+		l.bring(msg)
 	}
 }
 
@@ -120,14 +118,21 @@ func (l *listener) release() {
 	}
 }
 
-// decode ignores what is not the registry's word on this interest.
-func (l *listener) decode(msg *nats.Msg) (registry.Update, bool) {
-	u, err := decode(msg, l.interest)
+// readers have the room in which changes are read. A process may have a
+// thousand listeners, and few of them read at the same time.
+var readers = sync.Pool{New: func() any { return new(protocol.ChangesReader) }}
+
+// bring ignores what is not the registry's word on this interest.
+func (l *listener) bring(msg *nats.Msg) {
+	reader := readers.Get().(*protocol.ChangesReader)
+	defer readers.Put(reader)
+	u, err := decode(msg, l.interest, reader)
 	if err != nil {
 		l.client.ignored.Add(1)
 		l.client.log.Debug("message ignored", "subject", msg.Subject, "error", err)
+		return
 	}
-	return u, err == nil
+	l.hear(u)
 }
 
 var (
@@ -135,13 +140,13 @@ var (
 	errKind    = errors.New("message is not marked as the registry's")
 )
 
-func decode(msg *nats.Msg, in registry.Interest) (registry.Update, error) {
+func decode(msg *nats.Msg, in registry.Interest, reader *protocol.ChangesReader) (registry.Update, error) {
 	switch msg.Header.Get(protocol.KindHeader) {
 	case protocol.KindDigest:
 		return decodeDigest(msg.Subject, msg.Data, in)
 	case protocol.KindPackedChanges:
-		c, err := protocol.UnpackChanges(msg.Data)
-		return changesOf(msg.Subject, &c, err, in)
+		c, err := reader.Unpack(msg.Data)
+		return changesOf(msg.Subject, c, err, in)
 	case protocol.KindChanges:
 		var c registry.Changes
 		return changesOf(msg.Subject, &c, json.Unmarshal(msg.Data, &c), in)

@@ -208,18 +208,18 @@ func TestDecode(t *testing.T) {
 		{"atlas.v1.routes.local.identity", strings.Repeat("[", 100000), realm, false},
 	}
 	for _, c := range cases {
-		if _, err := decode(marked(c.subject, c.body), c.in); (err == nil) != c.ok {
+		if _, err := decode(marked(c.subject, c.body), c.in, new(protocol.ChangesReader)); (err == nil) != c.ok {
 			t.Errorf("%s %.80s for %v: %v", c.subject, c.body, c.in, err)
 		}
 	}
 	reflected := marked("atlas.v1.routes.local.identity", changes)
 	reflected.Header = nil
-	if _, err := decode(reflected, realm); !errors.Is(err, errKind) {
+	if _, err := decode(reflected, realm, new(protocol.ChangesReader)); !errors.Is(err, errKind) {
 		t.Errorf("a message without a mark: %v", err)
 	}
 	mixed := marked("atlas.v1.digest.local", `{"realm":"local"}`)
 	mixed.Subject = "atlas.v1.routes.local.identity"
-	if _, err := decode(mixed, realm); !errors.Is(err, errSubject) {
+	if _, err := decode(mixed, realm, new(protocol.ChangesReader)); !errors.Is(err, errSubject) {
 		t.Errorf("a digest among the changes: %v", err)
 	}
 }

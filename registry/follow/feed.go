@@ -163,7 +163,7 @@ func (f *feed) keep(c *registry.Changes) {
 	if len(f.backlog) >= backlogMost {
 		f.backlog, f.again = nil, true
 	}
-	f.backlog = append(f.backlog, c)
+	f.backlog = append(f.backlog, c.Clone())
 }
 
 // answered takes a snapshot over, and what was heard since it was wanted. The

@@ -32,6 +32,26 @@ type gate struct {
 	edit   func(*registry.Snapshot)
 }
 
+// Listen uses the room of changes again once they have been heard, as a source
+// may.
+func (g *gate) Listen(in registry.Interest, hear func(registry.Update)) (func(), error) {
+	return g.Source.Listen(in, func(u registry.Update) {
+		if u.Changes == nil {
+			hear(u)
+			return
+		}
+		u.Changes = u.Changes.Clone()
+		hear(u)
+		for i := range u.Changes.Changes {
+			if c := u.Changes.Changes[i].Condition; c != nil {
+				*c = registry.Condition{}
+			}
+		}
+		clear(u.Changes.Changes)
+		*u.Changes = registry.Changes{}
+	})
+}
+
 func (g *gate) Snapshot(ctx context.Context, in registry.Interest) (registry.Snapshot, error) {
 	s, err := g.Source.Snapshot(ctx, in)
 	g.mu.Lock()

@@ -94,6 +94,9 @@ func (s *state) earlier(next time.Time) bool {
 // Whatever needs more than the table is left to the goroutine.
 func (f *Follower) bring(feed *feed, u registry.Update) {
 	if !f.dealWith(feed, u) {
+		if u.Changes != nil {
+			u.Changes = u.Changes.Clone()
+		}
 		f.inbox.put(message{feed: feed, update: u})
 	}
 }

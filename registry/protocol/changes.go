@@ -3,6 +3,7 @@ package protocol
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unsafe"
@@ -99,24 +100,51 @@ func appendCondition(b []byte, c *registry.Condition) []byte {
 // nobody may change afterwards: names and ids are pieces of it. What a table
 // takes over of a change is not, so that no table keeps messages in memory.
 func UnpackChanges(body []byte) (registry.Changes, error) {
-	u := changesUnpacker{}
-	c := u.changes(unsafe.String(unsafe.SliceData(body), len(body)))
-	if u.err != nil {
-		return registry.Changes{}, fmt.Errorf("unpack changes: %w", u.err)
+	c, err := new(ChangesReader).Unpack(body)
+	if err != nil {
+		return registry.Changes{}, err
 	}
-	return c, nil
+	return *c, nil
 }
 
-// A changesUnpacker keeps room for conditions, and the last texts: whoever
-// changes many instances at a time says the same of all.
-type changesUnpacker struct {
+// A ChangesReader is UnpackChanges for one message after the other, all in the
+// same room: the garbage of a thousand changes a second costs a listener more
+// than to read them. The zero value is ready; it belongs to one goroutine.
+type ChangesReader struct {
 	unpacker
-	most          uint64 // changes
-	conditions    []registry.Condition
+	read       registry.Changes
+	most       uint64 // changes
+	conditions []registry.Condition
+	// The last texts: whoever changes many instances says the same of all.
 	owner, reason string
 }
 
-func (u *changesUnpacker) changes(text string) (c registry.Changes) {
+// roomMost bounds the room, in changes, that is kept for the next message.
+const roomMost = 1024
+
+// Unpack decodes a message's body. What it returns is good until the next call.
+func (u *ChangesReader) Unpack(body []byte) (*registry.Changes, error) {
+	u.clear()
+	u.changes(unsafe.String(unsafe.SliceData(body), len(body)))
+	if u.err != nil {
+		return nil, fmt.Errorf("unpack changes: %w", u.err)
+	}
+	return &u.read, nil
+}
+
+func (u *ChangesReader) clear() {
+	room, conditions := u.read.Changes, u.conditions
+	if cap(room) > roomMost {
+		room, conditions = nil, nil
+	}
+	clear(room)
+	clear(conditions)
+	u.unpacker, u.most = unpacker{}, 0
+	u.read, u.conditions = registry.Changes{Changes: room[:0]}, conditions[:0]
+}
+
+func (u *ChangesReader) changes(text string) {
+	c := &u.read
 	f := fields{rest: text}
 	for one, ok := f.next(); ok && u.err == nil; one, ok = f.next() {
 		switch one.id {
@@ -128,16 +156,15 @@ func (u *changesUnpacker) changes(text string) (c registry.Changes) {
 			c.Service = one.text
 		case changesCount:
 			u.most = min(one.number, uint64(len(f.rest)/leastChange)+1)
-			c.Changes = make([]registry.Change, 0, u.most)
+			c.Changes = slices.Grow(c.Changes, int(u.most))
 		case changesEach:
 			c.Changes = append(c.Changes, u.change(c.Service, one.text))
 		}
 	}
 	u.end(&f)
-	return c
 }
 
-func (u *changesUnpacker) change(service, text string) (c registry.Change) {
+func (u *ChangesReader) change(service, text string) (c registry.Change) {
 	f := fields{rest: text}
 	for one, ok := f.next(); ok && u.err == nil; one, ok = f.next() {
 		switch one.id {
@@ -160,7 +187,7 @@ func (u *changesUnpacker) change(service, text string) (c registry.Change) {
 	return c
 }
 
-func (u *changesUnpacker) whole(service, text string) *registry.Instance {
+func (u *ChangesReader) whole(service, text string) *registry.Instance {
 	if u.metadata == nil {
 		u.metadata = map[string]map[string]string{}
 	}
@@ -169,9 +196,9 @@ func (u *changesUnpacker) whole(service, text string) *registry.Instance {
 	return in
 }
 
-func (u *changesUnpacker) condition(text string) *registry.Condition {
-	if u.conditions == nil {
-		u.conditions = make([]registry.Condition, 0, u.most)
+func (u *ChangesReader) condition(text string) *registry.Condition {
+	if len(u.conditions) == 0 {
+		u.conditions = slices.Grow(u.conditions, int(u.most))
 	}
 	u.conditions = append(u.conditions, registry.Condition{})
 	c := &u.conditions[len(u.conditions)-1]

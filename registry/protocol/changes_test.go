@@ -32,6 +32,21 @@ func TestChangesSurviveTheWire(t *testing.T) {
 	}
 }
 
+func TestAReaderReadsOneMessageAfterTheOther(t *testing.T) {
+	large, small := everyChange(), everyChange()
+	small.Service, small.Changes = "billing", small.Changes[3:5]
+	reader := new(ChangesReader)
+	for _, want := range []registry.Changes{large, small, {Service: "empty"}, large} {
+		got, err := reader.Unpack(PackChanges(&want))
+		if err != nil || len(got.Changes) != len(want.Changes) || len(want.Changes) > 0 && !reflect.DeepEqual(*got, want) {
+			t.Errorf("%+v became %+v, %v", want, got, err)
+		}
+		if _, err := reader.Unpack([]byte{7}); err == nil {
+			t.Error("a damaged message is no error")
+		}
+	}
+}
+
 func TestNewerChangesAreUnderstood(t *testing.T) {
 	condition := appendText(appendCondition(nil, &registry.Condition{ID: "a"}), 99, "new")
 	change := appendNumber(appendMessage(appendNumber(nil, changeRevision, 3), changeCondition, condition), 99, 1)

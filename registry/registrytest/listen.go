@@ -17,7 +17,12 @@ type ear struct {
 func (s *suite) listen(service string) *ear {
 	s.Helper()
 	e := &ear{s: s, updates: make(chan registry.Update, 4096), heard: registry.NewTable(s.h.Realm, "")}
-	stop, err := s.h.Source.Listen(registry.Interest{Realm: s.h.Realm, Service: service}, func(u registry.Update) { e.updates <- u })
+	stop, err := s.h.Source.Listen(registry.Interest{Realm: s.h.Realm, Service: service}, func(u registry.Update) {
+		if u.Changes != nil {
+			u.Changes = u.Changes.Clone()
+		}
+		e.updates <- u
+	})
 	if err != nil {
 		s.Fatalf("listen: %v", err)
 	}
