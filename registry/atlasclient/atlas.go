@@ -3,6 +3,7 @@ package atlasclient
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"fairlead.dev/registry"
@@ -14,11 +15,29 @@ func (c *Client) Register(ctx context.Context, k registry.Key, r registry.Regist
 	reply, err := ask[protocol.LeaseReply](ctx, c, protocol.Register, k, protocol.RegisterRequest{
 		Registration: r.WithDefaults(), Incarnation: life.Incarnation, Token: life.Token, Via: c.via,
 	})
+	if err == nil {
+		c.pulse.registered(k, reply.Beats)
+	}
 	return reply.Lease(), err
 }
 
-// Heartbeat implements [registry.Atlas].
+// Heartbeat implements [registry.Atlas]. Where a client speaks for several
+// instances it may wait a moment for the others.
 func (c *Client) Heartbeat(ctx context.Context, k registry.Key, beat registry.Heartbeat) error {
+	if err := k.Validate(); err != nil {
+		return fmt.Errorf("%s: %w", protocol.Heartbeat, err)
+	}
+	answer := make(chan error, 1)
+	if c.pulse.gather(gathered{k, beat, answer}) {
+		err := c.pulse.await(ctx, k, answer)
+		if !errors.Is(err, errAlone) {
+			return err
+		}
+	}
+	return c.askAlone(ctx, k, beat)
+}
+
+func (c *Client) askAlone(ctx context.Context, k registry.Key, beat registry.Heartbeat) error {
 	_, err := ask[struct{}](ctx, c, protocol.Heartbeat, k, messageOf(beat))
 	return err
 }
@@ -29,11 +48,18 @@ func (c *Client) Beat(k registry.Key, beat registry.Heartbeat) error {
 	if err := k.Validate(); err != nil {
 		return err
 	}
-	data, err := json.Marshal(messageOf(beat))
+	if c.conn.Connected() && c.pulse.gather(gathered{k, beat, nil}) {
+		return nil
+	}
+	return c.publish(k, protocol.Subject(protocol.Beat, k), messageOf(beat))
+}
+
+func (c *Client) publish(k registry.Key, subject string, body any) error {
+	data, err := json.Marshal(body)
 	if err != nil {
 		return fmt.Errorf("heartbeat %s: %w", k, err)
 	}
-	if err := c.conn.NATS().Publish(protocol.Subject(protocol.Beat, k), data); err != nil {
+	if err := c.conn.NATS().Publish(subject, data); err != nil {
 		return fmt.Errorf("heartbeat %s: %w", k, unavailable(err))
 	}
 	return nil
@@ -48,6 +74,7 @@ func messageOf(b registry.Heartbeat) protocol.HeartbeatMessage {
 
 // Deregister implements [registry.Atlas].
 func (c *Client) Deregister(ctx context.Context, k registry.Key, incarnation, token string) error {
+	c.pulse.drop(k)
 	_, err := ask[struct{}](ctx, c, protocol.Deregister, k, protocol.DeregisterRequest{Incarnation: incarnation, Token: token})
 	return err
 }

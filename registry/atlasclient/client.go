@@ -25,6 +25,7 @@ type Client struct {
 	via     string
 	log     *slog.Logger
 	ignored atomic.Uint64
+	pulse   pulse
 }
 
 var (
@@ -37,7 +38,9 @@ var (
 
 // New returns a client.
 func New(conn *bus.Conn, opts Options) *Client {
-	return &Client{conn: conn, via: opts.Via, log: cmp.Or(opts.Logger, slog.Default()).With("component", "atlasclient")}
+	c := &Client{conn: conn, via: opts.Via, log: cmp.Or(opts.Logger, slog.Default()).With("component", "atlasclient")}
+	c.pulse.client = c
+	return c
 }
 
 // Ignored returns how many messages were heard that were none of the

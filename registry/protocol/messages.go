@@ -29,6 +29,9 @@ type LeaseReply struct {
 	Revision    registry.Revision `json:"revision"`
 	HeartbeatMS int64             `json:"heartbeat_ms"`
 	LeaseMS     int64             `json:"lease_ms"`
+	// Beats is how many heartbeats one message may hold, see [BeatsMessage];
+	// an Atlas that says nothing of it takes one.
+	Beats int `json:"beats,omitempty"`
 }
 
 // Life returns the domain's form of what the registrant chose.
@@ -40,7 +43,7 @@ func (r RegisterRequest) Life() registry.Life {
 func NewLeaseReply(l registry.Lease) LeaseReply {
 	return LeaseReply{
 		Incarnation: l.Incarnation, Token: l.Token, Revision: l.Revision,
-		HeartbeatMS: l.Every.Milliseconds(), LeaseMS: l.TTL.Milliseconds(),
+		HeartbeatMS: l.Every.Milliseconds(), LeaseMS: l.TTL.Milliseconds(), Beats: BeatsMost,
 	}
 }
 

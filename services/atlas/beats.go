@@ -63,20 +63,24 @@ func (n *Node) answerHeartbeat(ctx context.Context, e *ear, room *semaphore.Weig
 	elaborate := n.answer(ctx, room, protocol.Heartbeat, n.handleHeartbeat)
 	return micro.HandlerFunc(func(m micro.Request) {
 		who, err := n.requesterOf(m)
+		if err == nil && isGroup(m.Data()) {
+			n.answerGroup(ctx, e, room, m, who)
+			return
+		}
 		if err != nil || !n.renew(m.Subject(), m.Data(), who) {
 			elaborate.Handle(m)
 			return
 		}
-		if !n.leading.Load() {
-			return // every node heard it, and one of them answers
-		}
-		n.meters.counted(ctx, protocol.Heartbeat, "ok")
-		n.confirm(e, m)
+		n.confirm(ctx, e, m)
 	})
 }
 
-// confirm answers a heartbeat that changed nothing.
-func (n *Node) confirm(e *ear, m micro.Request) {
+// confirm answers heartbeats that changed nothing.
+func (n *Node) confirm(ctx context.Context, e *ear, m micro.Request) {
+	if !n.leading.Load() {
+		return // every node heard it, and one of them answers
+	}
+	n.meters.counted(ctx, protocol.Heartbeat, "ok")
 	if !mayAnswer(m) {
 		return
 	}
@@ -90,6 +94,10 @@ var nothingToSay = []byte("{}")
 // hearBeat takes a heartbeat that wants no answer. There is no telling who
 // sent it; the lease's token proves that it may.
 func (n *Node) hearBeat(ctx context.Context, m *nats.Msg, room *semaphore.Weighted) {
+	if isGroup(m.Data) {
+		n.hearGroup(ctx, m, room)
+		return
+	}
 	if n.renew(m.Subject, m.Data, requester{}) || !room.TryAcquire(1) {
 		return // without room the next one will do
 	}
@@ -125,9 +133,12 @@ func (n *Node) renew(subject string, data []byte, who requester) bool {
 		return false
 	}
 	m, ok := scanBeat(data)
-	if !ok {
-		return false
-	}
+	return ok && n.keep(l, m, who)
+}
+
+// keep renews a lease if a heartbeat is of its life, and tells whether that is
+// all there is to do.
+func (n *Node) keep(l *lease, m scanned, who requester) bool {
 	r := l.record.Load()
 	if string(m.incarnation) != r.Atlas.Incarnation || !r.knows(m.token) {
 		return false
@@ -157,11 +168,15 @@ func (n *Node) handleHeartbeat(ctx context.Context, r request) (any, error) {
 	if err := registry.DecodeLenient(r.data, &m); err != nil {
 		return nil, err
 	}
+	return struct{}{}, n.takeHeartbeat(ctx, r.key, m, r.who)
+}
+
+func (n *Node) takeHeartbeat(ctx context.Context, k registry.Key, m protocol.HeartbeatMessage, who requester) error {
 	if m.Status == "" {
 		m.Status = registry.Passing
 	}
 	if err := registry.ValidateReported(m.Status); err != nil {
-		return nil, err
+		return err
 	}
-	return struct{}{}, n.heartbeat(ctx, r.key, m, r.who)
+	return n.heartbeat(ctx, k, m, who)
 }

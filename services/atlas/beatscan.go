@@ -11,6 +11,8 @@ import (
 // scanned is a heartbeat's message whose texts lie in the bytes it was read
 // from, so that reading one allocates nothing.
 type scanned struct {
+	// service and instance are there where it is one of many.
+	service, instance          []byte
 	incarnation, token, status []byte
 	inFlight                   int
 	load                       float64
@@ -27,25 +29,38 @@ func scanBeat(data []byte) (scanned, bool) {
 	if json.Unmarshal(data, &m) != nil {
 		return scanned{}, false
 	}
-	return scanned{[]byte(m.Incarnation), []byte(m.Token), []byte(m.Status), m.InFlight, m.Load}, true
+	return scannedFrom(m), true
+}
+
+func scannedFrom(m protocol.HeartbeatMessage) scanned {
+	return scanned{
+		incarnation: []byte(m.Incarnation), token: []byte(m.Token), status: []byte(m.Status),
+		inFlight: m.InFlight, load: m.Load,
+	}
 }
 
 func scanPlain(data []byte) (b scanned, ok bool) {
-	rest, ok := bytes.CutPrefix(data, []byte(`{"`))
+	b, rest, ok := scanObject(data)
+	return b, ok && len(rest) == 0
+}
+
+// scanObject reads one heartbeat and returns what comes after it.
+func scanObject(data []byte) (b scanned, rest []byte, ok bool) {
+	rest, ok = bytes.CutPrefix(data, []byte(`{"`))
 	for ok {
 		var name, value []byte
 		if name, rest, ok = bytes.Cut(rest, []byte(`":`)); !ok || !b.known(name) {
-			return b, false
+			return b, nil, false
 		}
 		if value, rest, ok = cutValue(rest); !ok || !b.set(name, value) {
-			return b, false
+			return b, nil, false
 		}
-		if string(rest) == "}" {
-			return b, true
+		if len(rest) > 0 && rest[0] == '}' {
+			return b, rest[1:], true
 		}
 		rest, ok = bytes.CutPrefix(rest, []byte(`,"`))
 	}
-	return b, false
+	return b, nil, false
 }
 
 // known tells whether a name is a field that has no value yet.
@@ -57,6 +72,10 @@ func (b *scanned) known(name []byte) bool {
 		return b.token == nil
 	case "status":
 		return b.status == nil
+	case "service":
+		return b.service == nil
+	case "instance":
+		return b.instance == nil
 	}
 	return string(name) == "in_flight" || string(name) == "load"
 }
@@ -91,6 +110,12 @@ func (b *scanned) set(name, value []byte) (ok bool) {
 		return ok
 	case "token":
 		b.token, ok = text(value)
+		return ok
+	case "service":
+		b.service, ok = text(value)
+		return ok
+	case "instance":
+		b.instance, ok = text(value)
 		return ok
 	default:
 		b.status, ok = text(value)

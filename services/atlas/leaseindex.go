@@ -22,6 +22,13 @@ func (x *leaseIndex) find(k registry.Key) *lease {
 	return x.of[k]
 }
 
+// findIn is find for names that are still bytes. It allocates nothing.
+func (x *leaseIndex) findIn(realm string, service, instance []byte) *lease {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.of[registry.Key{Realm: realm, Service: string(service), Instance: string(instance)}]
+}
+
 func (x *leaseIndex) put(l *lease) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

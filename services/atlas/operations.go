@@ -72,6 +72,8 @@ type requester struct {
 	user   string
 	server string
 	client uint64
+	// late is set for what a later message may have overtaken.
+	late bool
 }
 
 func (r requester) connection() connID { return connID{r.server, r.client} }
@@ -207,8 +209,8 @@ func (s *state) beat(k registry.Key, m protocol.HeartbeatMessage, who requester,
 	if slot.record.Atlas.Via == "" && who.client != 0 {
 		s.attach(l, who.connection())
 	}
-	if who.client == 0 && slot.record.Atlas.Status == registry.Draining {
-		return nil, nil // what is not answered may come late, and leaving is for good
+	if (who.client == 0 || who.late) && slot.record.Atlas.Status == registry.Draining {
+		return nil, nil // leaving is for good
 	}
 	change := reported(m.Status)
 	if !change(slot.record.clone()) {
