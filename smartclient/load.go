@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -18,8 +19,22 @@ type load struct {
 	slow     slowness
 	ejected  ejected
 	recheck  recheck
-	ramp     time.Duration                         // until when it starts slowly
-	span     atomic.Pointer[trace.SpanStartOption] // its attributes, made on first use
+	ramp     time.Duration // until when it starts slowly
+	told     atomic.Pointer[told]
+}
+
+// What is told of an instance again and again is made once, on first use.
+type told struct {
+	span   atomic.Pointer[trace.SpanStartOption]
+	points lookup[measurement, []metric.RecordOption]
+}
+
+func (l *load) toldOf() *told {
+	if known := l.told.Load(); known != nil {
+		return known
+	}
+	l.told.CompareAndSwap(nil, &told{})
+	return l.told.Load()
 }
 
 // failing tells whether it failed so often that it deserves to be ejected.

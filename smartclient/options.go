@@ -106,6 +106,10 @@ type Options struct {
 	// no-op providers turn telemetry off altogether.
 	TracerProvider trace.TracerProvider
 	MeterProvider  metric.MeterProvider
+	// MeasureInstances has http.client.request.duration name the instance too,
+	// for one client that stands for many, such as a host's proxy: each instance
+	// is a set of time series then, for as long as the process lives.
+	MeasureInstances bool
 	// Propagator defaults to OpenTelemetry's global one, and to W3C trace
 	// context if that was never set.
 	Propagator propagation.TextMapPropagator

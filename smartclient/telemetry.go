@@ -34,6 +34,7 @@ const (
 // would be a time series.
 type telemetry struct {
 	realm      string
+	instances  bool                          // in metrics
 	tracer     trace.Tracer                  // nil: no spans
 	propagator propagation.TextMapPropagator // nil: the global one
 	measured   *instruments                  // nil: no metrics
@@ -62,7 +63,7 @@ type measurement struct {
 
 func newTelemetry(o Options) *telemetry {
 	return &telemetry{
-		realm: o.Realm, propagator: o.Propagator,
+		realm: o.Realm, instances: o.MeasureInstances, propagator: o.Propagator,
 		tracer: newTracer(o.TracerProvider), measured: newInstruments(o),
 	}
 }
@@ -138,7 +139,8 @@ func (t *telemetry) start(a *attempt) (context.Context, trace.Span) {
 var clientKind = trace.WithSpanKind(trace.SpanKindClient)
 
 func (t *telemetry) placeOf(e *endpoint) trace.SpanStartOption {
-	if known := e.load.span.Load(); known != nil {
+	made := &e.load.toldOf().span
+	if known := made.Load(); known != nil {
 		return *known
 	}
 	in := e.instance
@@ -146,7 +148,7 @@ func (t *telemetry) placeOf(e *endpoint) trace.SpanStartOption {
 		semconv.ServerAddress(in.Service), semconv.ServerPort(in.Port),
 		semconv.NetworkPeerAddress(in.Host), semconv.NetworkPeerPort(in.Port),
 		realmKey.String(t.realm), serviceKey.String(in.Service), instanceKey.String(in.ID))
-	e.load.span.Store(&option)
+	made.Store(&option)
 	return option
 }
 
@@ -183,17 +185,24 @@ func (t *telemetry) measure(a *attempt, took time.Duration, err error) {
 		service: a.call.service, method: methodName(a.call.req.Method),
 		status: a.status, failure: failureOf(a.status, err),
 	}
-	options, ok := t.measured.options.get(m)
+	known, instance := &t.measured.options, ""
+	if t.instances {
+		known, instance = &a.at.load.toldOf().points, a.at.instance.ID
+	}
+	options, ok := known.get(m)
 	if !ok {
-		options = t.measured.options.add(m, func() []metric.RecordOption { return []metric.RecordOption{t.attributes(m)} })
+		options = known.add(m, func() []metric.RecordOption { return []metric.RecordOption{t.attributes(m, instance)} })
 	}
 	t.measured.duration.Record(a.ctx, took.Seconds(), options...)
 }
 
-func (t *telemetry) attributes(m measurement) metric.MeasurementOption {
+func (t *telemetry) attributes(m measurement, instance string) metric.MeasurementOption {
 	set := []attribute.KeyValue{
 		realmKey.String(t.realm), serviceKey.String(m.service),
 		semconv.ServerAddress(m.service), semconv.HTTPRequestMethodKey.String(m.method),
+	}
+	if instance != "" {
+		set = append(set, instanceKey.String(instance))
 	}
 	if m.status > 0 {
 		set = append(set, semconv.HTTPResponseStatusCode(m.status))

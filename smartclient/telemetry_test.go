@@ -115,6 +115,29 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+func TestAttemptsAreMeasuredByInstanceWhereThatIsAsked(t *testing.T) {
+	reader := sdkmetric.NewManualReader()
+	retried(t, func(o *smartclient.Options) {
+		o.MeterProvider, o.MeasureInstances = sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)), true
+	})
+	var got metricdata.ResourceMetrics
+	if err := reader.Collect(t.Context(), &got); err != nil {
+		t.Fatal(err)
+	}
+	instances := map[string]uint64{}
+	for _, m := range got.ScopeMetrics[0].Metrics {
+		if h, ok := m.Data.(metricdata.Histogram[float64]); ok && m.Name == "http.client.request.duration" {
+			for _, p := range h.DataPoints {
+				instance, _ := p.Attributes.Value("fairlead.instance")
+				instances[instance.AsString()] += p.Count
+			}
+		}
+	}
+	if len(instances) != 2 || instances[""] != 0 {
+		t.Errorf("attempts were at %v", instances)
+	}
+}
+
 // Without any OpenTelemetry set up, a trace that comes with the context is
 // still passed on.
 func TestTraceIsPassedOn(t *testing.T) {

@@ -119,6 +119,7 @@ func (f *sidecarFlags) newHAProxy(ctx context.Context, set *settings, m *metrics
 	if err != nil {
 		return carrier{}, errors.Join(err, entrance.close())
 	}
+	m.further.from.Store(plane)
 	return carrier{plane: plane, full: func() bool { return false }, close: entrance.close, ready: func(ctx context.Context) (ready, error) {
 		select {
 		case <-plane.Up():

@@ -31,6 +31,8 @@ type exchange struct {
 	interim  interim
 
 	status int
+	// took is set where the exchange is over before its connection is.
+	took time.Duration
 	// failure is the code of an error of ours, or of an answer that broke off.
 	failure string
 }

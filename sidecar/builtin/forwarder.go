@@ -18,8 +18,8 @@ type ForwarderOptions struct {
 	Realm string
 	// Logger is told of requests that got no answer; nil means slog.Default.
 	Logger *slog.Logger
-	// MeterProvider records requests, failures and durations; nil means
-	// OpenTelemetry's global one.
+	// MeterProvider records sidecar.MetricServed; nil means OpenTelemetry's
+	// global one.
 	MeterProvider metric.MeterProvider
 }
 

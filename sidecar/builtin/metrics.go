@@ -4,110 +4,90 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"fairlead.dev/sidecar"
 )
 
-// Names of the metrics and their attributes; they are stable.
-const (
-	// MetricRequests counts requests by realm, service, instance and status.
-	MetricRequests = "fairlead.proxy.requests"
-	// MetricFailures counts the proxy's own errors by realm, service and code.
-	MetricFailures = "fairlead.proxy.failures"
-	// MetricDuration is a histogram of seconds by realm and service, from the request's
-	// header to the end of the answer.
-	MetricDuration = "fairlead.proxy.duration"
-
-	attrRealm    = attribute.Key("fairlead.realm")
-	attrService  = attribute.Key("fairlead.service")
-	attrInstance = attribute.Key("fairlead.instance")
-	attrStatus   = attribute.Key("http.response.status_code")
-	attrError    = attribute.Key("error.type")
-)
-
+// metrics measure what callers got. The smart client under the forwarder
+// measures the attempts.
 type metrics struct {
-	requests metric.Int64Counter
-	failures metric.Int64Counter
-	duration metric.Float64Histogram
-	options  knownPoints
+	served  metric.Float64Histogram
+	options knownPoints
 }
+
+// bounds are those that the conventions advise, and some for the loopback.
+var bounds = []float64{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
 
 func newMetrics(realm string, provider metric.MeterProvider) (*metrics, error) {
 	if provider == nil {
 		provider = otel.GetMeterProvider()
 	}
-	meter := provider.Meter("fairlead.dev/sidecar/builtin")
-	requests, err := meter.Int64Counter(MetricRequests, metric.WithUnit("{request}"),
-		metric.WithDescription("Requests forwarded to services."))
+	served, err := provider.Meter("fairlead.dev/sidecar/builtin").Float64Histogram(sidecar.MetricServed, metric.WithUnit("s"),
+		metric.WithDescription("Duration of HTTP server requests."), metric.WithExplicitBucketBoundaries(bounds...))
 	if err != nil {
 		return nil, fmt.Errorf("create metric: %w", err)
 	}
-	failures, err := meter.Int64Counter(MetricFailures, metric.WithUnit("{request}"),
-		metric.WithDescription("Requests that the proxy answered with an error of its own."))
-	if err != nil {
-		return nil, fmt.Errorf("create metric: %w", err)
-	}
-	duration, err := meter.Float64Histogram(MetricDuration, metric.WithUnit("s"),
-		metric.WithDescription("Time from a request's header to the end of its answer."),
-		metric.WithExplicitBucketBoundaries(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10))
-	if err != nil {
-		return nil, fmt.Errorf("create metric: %w", err)
-	}
-	return &metrics{requests: requests, failures: failures, duration: duration, options: knownPoints{realm: realm}}, nil
+	return &metrics{served: served, options: knownPoints{realm: realm}}, nil
 }
 
 // record notes one finished exchange. A name that no registry knows does not
 // become an attribute: callers could make up as many as they like.
 func (m *metrics) record(x *exchange) {
-	ctx := context.Background()
-	p := point{x.service, x.progress.Instance, x.failure, x.status}
-	if x.failure == "no-such-service" {
+	p := point{x.service, method(x.r.Method), x.failure, x.status}
+	switch {
+	case x.failure == "no-such-service":
 		p.service = ""
+	case x.failure == "" && x.status >= http.StatusInternalServerError:
+		p.failure = strconv.Itoa(x.status)
 	}
-	options := m.options.of(p)
-	if x.failure != "" {
-		m.failures.Add(ctx, 1, options.failures...)
+	took := x.took
+	if took == 0 {
+		took = time.Since(x.began)
 	}
-	m.requests.Add(ctx, 1, options.requests...)
-	// Upgraded connections last as long as their users like.
-	if x.status != http.StatusSwitchingProtocols {
-		m.duration.Record(ctx, time.Since(x.began).Seconds(), options.duration...)
-	}
+	m.served.Record(context.Background(), took.Seconds(), m.options.of(p)...)
 }
 
-// A point is what an exchange is counted by.
+// method leaves out those that are not well known, as the conventions say, or
+// callers could make up as many as they like.
+func method(name string) string {
+	switch name {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		return name
+	}
+	return "_OTHER"
+}
+
+// A point is what an exchange is measured by.
 type point struct {
-	service, instance, failure string
-	status                     int
+	service, method, failure string
+	status                   int
 }
 
-// pointOptions are the attributes of a point, which cost more to make than to
-// use; so do the slices in which they are handed over.
-type pointOptions struct {
-	requests, failures []metric.AddOption
-	duration           []metric.RecordOption
-}
-
-func (p point) options(realm string) *pointOptions {
-	with := func(more ...attribute.KeyValue) metric.MeasurementOption {
-		more = append(more, attrService.String(p.service))
-		if realm != "" {
-			more = append(more, attrRealm.String(realm))
-		}
-		return metric.WithAttributeSet(attribute.NewSet(more...))
+// options are the attributes of a point, which cost more to make than to use;
+// so does the slice in which they are handed over.
+func (p point) options(realm string) []metric.RecordOption {
+	all := []attribute.KeyValue{
+		attribute.String(sidecar.AttrService, p.service), attribute.String(sidecar.AttrMethod, p.method),
+		attribute.Int(sidecar.AttrStatus, p.status), attribute.String(sidecar.AttrScheme, "http"),
 	}
-	return &pointOptions{
-		requests: []metric.AddOption{with(attrInstance.String(p.instance), attrStatus.Int(p.status))},
-		failures: []metric.AddOption{with(attrError.String(p.failure))},
-		duration: []metric.RecordOption{with()},
+	if realm != "" {
+		all = append(all, attribute.String(sidecar.AttrRealm, realm))
 	}
+	if p.failure != "" {
+		all = append(all, attribute.String(sidecar.AttrError, p.failure))
+	}
+	return []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(all...))}
 }
 
-// mostPoints bounds the options kept: instances come and go.
+// mostPoints bounds the options kept: services come and go.
 const mostPoints = 4096
 
 // knownPoints keeps the options of the points seen.
@@ -115,10 +95,10 @@ type knownPoints struct {
 	realm string
 
 	mu   sync.RWMutex
-	seen map[point]*pointOptions
+	seen map[point][]metric.RecordOption
 }
 
-func (k *knownPoints) of(p point) *pointOptions {
+func (k *knownPoints) of(p point) []metric.RecordOption {
 	k.mu.RLock()
 	known := k.seen[p]
 	k.mu.RUnlock()
@@ -128,7 +108,7 @@ func (k *knownPoints) of(p point) *pointOptions {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.seen == nil || len(k.seen) >= mostPoints {
-		k.seen = map[point]*pointOptions{}
+		k.seen = map[point][]metric.RecordOption{}
 	}
 	known = p.options(k.realm)
 	k.seen[p] = known

@@ -123,7 +123,7 @@ func (p *Plane) newForwarder(realm string, resolver registry.Resolver) (*Forward
 	if transport == nil {
 		transport = smartclient.NewTransport(smartclient.Options{
 			Realm: realm, Resolver: resolver, Zone: o.Zone, Retry: smartclient.RetryUnsent,
-			Logger: o.Logger, MeterProvider: o.MeterProvider, TracerProvider: o.TracerProvider,
+			Logger: o.Logger, MeterProvider: o.MeterProvider, TracerProvider: o.TracerProvider, MeasureInstances: true,
 		})
 	}
 	return NewForwarder(transport, ForwarderOptions{Realm: realm, Logger: o.Logger, MeterProvider: o.MeterProvider})

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // upgrade passes a 101 on and then copies both ways, until one side ends or
@@ -29,7 +30,7 @@ func (f *Forwarder) upgrade(x *exchange, res *http.Response) {
 		return
 	}
 	defer caller.Close()
-	x.status = res.StatusCode
+	x.status, x.took = res.StatusCode, time.Since(x.began)
 	res.Body = nil // or writing the header would copy it
 	if err := errors.Join(res.Write(buffered), buffered.Flush()); err != nil {
 		return

@@ -196,7 +196,7 @@ func (k *keeper) found(l *look) {
 		return
 	}
 	k.settled = nil
-	k.plane.ledger.own(k.has.entries, k.has.slots)
+	k.plane.ledger.owns(k.has.entries, k.has.slots)
 	if before != nil && k.table != nil {
 		k.plane.log.Warn("haproxy is not as it was left; it is brought back")
 		k.plane.note(func(s *Status) { s.Repairs++ })
@@ -216,7 +216,7 @@ func (k *keeper) reconcile(ctx context.Context) error {
 			return err
 		}
 		k.has, k.settled = now, nil
-		k.plane.ledger.own(now.entries, now.slots)
+		k.plane.ledger.owns(now.entries, now.slots)
 	}
 	commands, err := plan(farms, k.has, k.settled)
 	if errors.Is(err, errNoSlot) {
@@ -269,7 +269,7 @@ func (k *keeper) settle(commands []command, answers []string) error {
 		k.has.apply(c)
 	}
 	if slices.ContainsFunc(commands, func(c command) bool { return c.key != "" }) {
-		k.plane.ledger.own(k.has.entries, k.has.slots)
+		k.plane.ledger.owns(k.has.entries, k.has.slots)
 	}
 	if len(errs) > 0 {
 		k.has = nil

@@ -120,6 +120,8 @@ type Plane struct {
 	opts Options
 	in   folder
 	log  *slog.Logger
+	// since is from when on requests are counted.
+	since time.Time
 	// ledger adds up what HAProxy counts.
 	ledger *ledger
 	names  *names
@@ -150,7 +152,7 @@ func New(opts Options) (*Plane, error) {
 	}
 	in := folder{path}
 	return &Plane{
-		opts: opts, in: in, ledger: newLedger(runtimeAPI{in.file(runtimeSock)}), log: opts.Logger.With("component", "haproxy"),
+		opts: opts, in: in, since: time.Now(), ledger: newLedger(runtimeAPI{in.file(runtimeSock)}), log: opts.Logger.With("component", "haproxy"),
 		names: newNames(opts.resolve), offer: make(chan offer), up: make(chan struct{}),
 	}, nil
 }
