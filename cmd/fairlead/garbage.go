@@ -10,14 +10,25 @@ import (
 )
 
 const (
-	// garbageRoom is how much a control plane's heap may grow between two
-	// collections, whatever lives in it. Go's default, as much as lives, has a
-	// small registry collect ten times a second when it is written to, which
-	// took a quarter of its time.
-	garbageRoom = 128 << 20
-	// garbageMost and garbageLeast bound what that makes of Go's setting.
-	garbageMost, garbageLeast = 400, 100
-	garbageCheck              = time.Second
+	// garbageFor is for how long a control plane's heap may grow between two
+	// collections, at the rate at which it does. Go's default, as much as lives,
+	// has a small registry collect ten times a second when it is written to,
+	// which took a quarter of its time, and lets a large one hold twice its size
+	// for the sake of heartbeats that leave next to nothing behind.
+	garbageFor = 4 * time.Second
+	// garbageLeast and garbageRoom bound what that may be; more than lives in it
+	// is too much for a large heap alone.
+	garbageLeast, garbageRoom = 48 << 20, 128 << 20
+	// garbageFew and garbageMost bound what that makes of Go's setting, in
+	// percent.
+	garbageFew, garbageMost = 10, 400
+	garbageCheck            = time.Second
+	// spareMost is how much memory may be left over from busier times, beside a
+	// quarter of what is in use. Go gives it back by itself, but takes minutes.
+	spareMost = 64 << 20
+	// calmChecks is after how many checks in a row without much garbage that is
+	// given back.
+	calmChecks = 4
 )
 
 // startTuningGarbage begins to keep the collector's setting fit; stop ends it.
@@ -36,10 +47,19 @@ func tuneGarbage(ctx context.Context) {
 	}
 	tick := time.NewTicker(garbageCheck)
 	defer tick.Stop()
-	live := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	before, calm := readHeap(), 0
 	for {
-		runtimemetrics.Read(live)
-		debug.SetGCPercent(garbagePercent(live[0].Value.Uint64()))
+		now := readHeap()
+		made := now.made - before.made
+		before = now
+		debug.SetGCPercent(garbagePercent(now.live, made))
+		if calm++; made > garbageLeast {
+			calm = 0
+		}
+		if calm >= calmChecks && now.hasSpare() {
+			debug.FreeOSMemory() // a collection of its own: not all the time
+			calm = -10 * calmChecks
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -48,7 +68,33 @@ func tuneGarbage(ctx context.Context) {
 	}
 }
 
-// garbagePercent is what lets a heap grow by the room there is.
-func garbagePercent(live uint64) int {
-	return int(min(max(garbageRoom*100/max(live, 1), garbageLeast), garbageMost))
+// A heap is what a process has of it, in bytes.
+type heap struct {
+	live uint64 // at the last collection
+	made uint64 // since the process began
+	used uint64 // objects and what became garbage since
+	free uint64 // in nobody's use, and not given back
+}
+
+func readHeap() heap {
+	samples := []runtimemetrics.Sample{
+		{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/allocs:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/free:bytes"},
+	}
+	runtimemetrics.Read(samples)
+	return heap{
+		live: samples[0].Value.Uint64(), made: samples[1].Value.Uint64(),
+		used: samples[2].Value.Uint64(), free: samples[3].Value.Uint64(),
+	}
+}
+
+// hasSpare tells whether there is more memory than needed.
+func (h heap) hasSpare() bool { return h.free > h.used/4+spareMost }
+
+// garbagePercent is what lets a heap grow for as long as it may, if it goes on as
+// in the last [garbageCheck].
+func garbagePercent(live, made uint64) int {
+	grows := made * uint64(garbageFor/garbageCheck)
+	room := min(max(grows, garbageLeast), max(garbageRoom, live))
+	return int(min(max(room*100/max(live, 1), garbageFew), garbageMost))
 }

@@ -122,6 +122,10 @@ type ChangesReader struct {
 // roomMost bounds the room, in changes, that is kept for the next message.
 const roomMost = 1024
 
+// metadataShared bounds the metadata that is kept for instances of later
+// messages to share: a map of its own takes more than the rest of an instance.
+const metadataShared = 64
+
 // Unpack decodes a message's body. What it returns is good until the next call.
 func (u *ChangesReader) Unpack(body []byte) (*registry.Changes, error) {
 	u.clear()
@@ -139,7 +143,10 @@ func (u *ChangesReader) clear() {
 	}
 	clear(room)
 	clear(conditions)
-	u.unpacker, u.most = unpacker{}, 0
+	u.unpacker, u.most = unpacker{metadata: u.metadata}, 0
+	if len(u.metadata) > metadataShared {
+		u.metadata = nil
+	}
 	u.read, u.conditions = registry.Changes{Changes: room[:0]}, conditions[:0]
 }
 

@@ -12,7 +12,7 @@ import (
 // samplesMost bounds what one round writes to the heartbeats bucket, which is
 // for people to look at. A realm of more instances is sampled: who beats first
 // after a round is in the next one, and periods are jittered.
-const samplesMost = 2000
+const samplesMost = 500
 
 // samples are the instances whose last heartbeat is to be stored. Its methods
 // may be called concurrently; the zero value is ready.
