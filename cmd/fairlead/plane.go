@@ -57,7 +57,7 @@ type carrier struct {
 
 func (f *sidecarFlags) newCarrier(ctx context.Context, set *settings, process *takeover.Process, session *connect.Session, m *metrics, own *http.ServeMux) (carrier, error) {
 	if f.plane.isHAProxy() {
-		return f.newHAProxy(ctx, set, m, own)
+		return f.newHAProxy(ctx, set, process, m, own)
 	}
 	return f.newBuiltin(ctx, set, process, session, m, own)
 }
@@ -103,7 +103,7 @@ func (f *sidecarFlags) newBuiltin(ctx context.Context, set *settings, process *t
 	}, nil
 }
 
-func (f *sidecarFlags) newHAProxy(ctx context.Context, set *settings, m *metrics, own *http.ServeMux) (carrier, error) {
+func (f *sidecarFlags) newHAProxy(ctx context.Context, set *settings, process *takeover.Process, m *metrics, own *http.ServeMux) (carrier, error) {
 	entrance, err := f.ways.openBeside(ctx, set, m)
 	if err != nil {
 		return carrier{}, err
@@ -113,14 +113,15 @@ func (f *sidecarFlags) newHAProxy(ctx context.Context, set *settings, m *metrics
 		return carrier{}, errors.Join(err, entrance.close())
 	}
 	plane, err := haproxy.New(haproxy.Options{
-		Realm: set.realm, Addr: f.addr, Data: filepath.Join(f.plane.data, "haproxy"), Program: f.plane.program, Keep: f.plane.keep,
+		Realm: set.realm, Addr: f.addr, Doors: f.ways.doors(f.addr), Listen: listenFor(process), MaxConnections: f.ways.most,
+		Data: filepath.Join(f.plane.data, "haproxy"), Program: f.plane.program, Keep: f.plane.keep,
 		Aside: aside, Realms: slices.Sorted(maps.Keys(entrance.realms)), Others: f.ways.others, Logger: set.logger(), MeterProvider: m.provider,
 	})
 	if err != nil {
 		return carrier{}, errors.Join(err, entrance.close())
 	}
 	m.further.from.Store(plane)
-	return carrier{plane: plane, full: func() bool { return false }, close: entrance.close, ready: func(ctx context.Context) (ready, error) {
+	return carrier{plane: plane, full: plane.Full, close: entrance.close, ready: func(ctx context.Context) (ready, error) {
 		select {
 		case <-plane.Up():
 			return newReady("", "", "http://"+plane.Status().Addr), nil

@@ -79,7 +79,7 @@ func (f *sidecarFlags) check() error {
 	if err := loopbackOnly("addr", f.addr); err != nil {
 		return err
 	}
-	return f.ways.check(f.plane.isHAProxy())
+	return f.ways.check()
 }
 
 func runSidecar(ctx context.Context, set *settings, of sidecarFlags) (err error) {

@@ -14,6 +14,7 @@ import (
 	"fairlead.dev/connect"
 	"fairlead.dev/registry"
 	"fairlead.dev/sidecar/builtin"
+	"fairlead.dev/sidecar/haproxy"
 	"fairlead.dev/sidecar/takeover"
 )
 
@@ -34,11 +35,7 @@ func (f *waysIn) add(c *cobra.Command) {
 	flags.IntVar(&f.most, "max-connections", 16384, "callers' connections at a time on each listener; one more takes the place of an idle one, or is told that all are at work")
 }
 
-// check also refuses what only the built-in plane has.
-func (f *waysIn) check(haproxy bool) error {
-	if haproxy && (len(f.ports) > 0 || f.unix != "") {
-		return usagef("--plane: haproxy has no --port and --unix; builtin does")
-	}
+func (f *waysIn) check() error {
 	for _, realm := range f.realms {
 		if err := registry.ValidateName("--realms", realm); err != nil {
 			return usageError{err}
@@ -96,6 +93,30 @@ func (f *waysIn) open(ctx context.Context, set *settings, process *takeover.Proc
 		return nil, errors.Join(err, e.close())
 	}
 	return e, nil
+}
+
+// doors are the further addresses of HAProxy, beside addr; it opens them only if
+// none runs that has them.
+func (f *waysIn) doors(addr string) (list []haproxy.Door) {
+	host, _, _ := net.SplitHostPort(addr)
+	for _, text := range f.ports {
+		service, port, _ := portOf(text)
+		list = append(list, haproxy.Door{Network: "tcp", Address: net.JoinHostPort(host, port), Service: service})
+	}
+	if f.unix != "" {
+		list = append(list, haproxy.Door{Network: "unix", Address: f.unix})
+	}
+	return list
+}
+
+// listenFor opens addresses of HAProxy, as those of the built-in plane are.
+func listenFor(process *takeover.Process) func(network, address string) (net.Listener, error) {
+	return func(network, address string) (net.Listener, error) {
+		if network == "unix" {
+			return listenUnix(process, address)
+		}
+		return process.Listen(network, address)
+	}
 }
 
 // openBeside opens what a plane does not listen for by itself.

@@ -12,11 +12,18 @@ func makePlane(t *testing.T, ways planetest.Ways) planetest.Plane {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plane, err := New(Options{Realm: planetest.Realm, Listener: listener, Realms: ways.Realms, ProxyOthers: ways.Others})
+	opts := Options{Realm: planetest.Realm, Listener: listener, Realms: ways.Realms, ProxyOthers: ways.Others, MaxConnections: ways.MaxConnections}
+	var doors []string
+	for _, d := range ways.Doors {
+		l := listenOn(t, d.Network, d.Address)
+		opts.Doors = append(opts.Doors, Door{Listener: l, Service: d.Service})
+		doors = append(doors, l.Addr().String())
+	}
+	plane, err := New(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return planetest.Plane{DataPlane: plane, Addr: func() string { return listener.Addr().String() }}
+	return planetest.Plane{DataPlane: plane, Addr: func() string { return listener.Addr().String() }, Doors: func() []string { return doors }}
 }
 
 func TestContract(t *testing.T) { planetest.Run(t, makePlane) }

@@ -2,12 +2,10 @@ package builtin
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -23,34 +21,6 @@ func listenOn(t *testing.T, network, address string) net.Listener {
 		t.Fatal(err)
 	}
 	return l
-}
-
-func TestAServicesOwnPort(t *testing.T) {
-	own := listenOn(t, "tcp", "127.0.0.1:0")
-	g := start(t, func(o *Options) { o.Doors = []Door{{Listener: own, Service: "identity"}} })
-	g.serve(map[string][]http.HandlerFunc{"identity": {planetest.Says("identity")}, "orders": {planetest.Says("orders")}})
-	g.addr = own.Addr().String()
-	for _, header := range []string{"X-A: b", "Fairlead-Service: orders", "Host: orders.service"} {
-		if res, body := g.get("/x", header); body != "identity /x" {
-			t.Errorf("%s got %d %s", header, res.StatusCode, body)
-		}
-	}
-}
-
-func TestASocket(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s")
-	g := start(t, func(o *Options) { o.Doors = []Door{{Listener: listenOn(t, "unix", path)}} })
-	seen := make(chan string, 1)
-	g.serve(map[string][]http.HandlerFunc{"identity": {func(_ http.ResponseWriter, r *http.Request) {
-		seen <- strings.Join(r.Header["X-Forwarded-For"], "|")
-	}}})
-	g.client.Transport.(*http.Transport).DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", path)
-	}
-	g.get("/", "Host: localhost", "Fairlead-Service: identity", "X-Forwarded-For: 6.6.6.6")
-	if from := <-seen; from != "" {
-		t.Errorf("a caller without an address is said to come from %s", from)
-	}
 }
 
 func dial(t *testing.T, addr string) net.Conn {

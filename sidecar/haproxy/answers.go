@@ -28,19 +28,38 @@ const ways = "name a service by the header Fairlead-Service: NAME, by the host N
 
 // refusals are looked at before a request is.
 func refusals(others bool) []answer {
-	tunnel := "METH_CONNECT"
+	noTunnel := "METH_CONNECT"
 	if others {
-		tunnel += " of_services"
+		noTunnel += " of_services"
 	}
+	return append(unsafe(),
+		tunnel(noTunnel),
+		answer{400, "invalid-service", "Fairlead-Service: must be given once", problem.NotProcessed, "{ req.fhdr_cnt(fairlead-service) gt 1 }"},
+		stranger("named !at_home !absolute !trusted !METH_CONNECT"),
+	)
+}
+
+// refusalsOfService are those at a service's own door.
+func refusalsOfService() []answer {
+	return append(unsafe(), tunnel("METH_CONNECT"), stranger("!at_home !trusted"))
+}
+
+// unsafe is what must not be passed on, whoever it is for.
+func unsafe() []answer {
 	return []answer{
 		// HAProxy would pass both on, and instances read them in different ways.
 		{400, "invalid-request", "a request of HTTP/1.0 must not have Transfer-Encoding", problem.NotProcessed, "HTTP_1.0 { req.hdr(transfer-encoding) -m found }"},
 		{400, "invalid-request", "a header must not have NUL in it", problem.NotProcessed, `{ req.hdrs -m reg '\x00' }`},
-		{403, "host-refused", "tunnels (CONNECT) are not offered: call services by http://NAME.service/", problem.NotProcessed, tunnel},
-		{400, "invalid-service", "Fairlead-Service: must be given once", problem.NotProcessed, "{ req.fhdr_cnt(fairlead-service) gt 1 }"},
-		{421, "host-refused", hostText + " is not a name of this sidecar; if it should be, allow it there", problem.NotProcessed, "named !at_home !absolute !trusted !METH_CONNECT"},
 		{508, "loop", "the request came by here too often, see its Via header: does an instance's address lead back to a proxy?", problem.NotProcessed, "{ req.hdr_cnt(via) ge 16 }"},
 	}
+}
+
+func tunnel(when string) answer {
+	return answer{403, "host-refused", "tunnels (CONNECT) are not offered: call services by http://NAME.service/", problem.NotProcessed, when}
+}
+
+func stranger(when string) answer {
+	return answer{421, "host-refused", hostText + " is not a name of this sidecar; if it should be, allow it there", problem.NotProcessed, when}
 }
 
 // endings are for requests that have no slot to go to; the first counts.

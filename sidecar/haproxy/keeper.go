@@ -16,12 +16,13 @@ import (
 // A keeper is the one goroutine that owns HAProxy: it starts it, and keeps it
 // equal to the newest table.
 type keeper struct {
-	plane    *Plane
-	api      runtimeAPI
-	in       folder
-	program  string
-	listener net.Listener
-	stop     <-chan struct{}
+	plane   *Plane
+	api     runtimeAPI
+	in      folder
+	program string
+	// listeners are open unless a HAProxy was found that has them.
+	listeners []net.Listener
+	stop      <-chan struct{}
 
 	process   *process
 	structure structure
@@ -56,8 +57,8 @@ func (p *Plane) Run(ctx context.Context) error {
 	}
 	defer func() { _ = unlock() }()
 	stop := make(chan struct{})
-	k := &keeper{plane: p, in: p.in, api: runtimeAPI{p.in.file(runtimeSock)}, listener: p.opts.Listener, stop: stop, leaving: map[string]time.Time{}}
-	defer k.closeListener()
+	k := &keeper{plane: p, in: p.in, api: runtimeAPI{p.in.file(runtimeSock)}, stop: stop, leaving: map[string]time.Time{}}
+	defer func() { closeAll(k.listeners) }()
 	if k.program, err = findProgram(ctx, p.opts.Program); err != nil {
 		return err
 	}
@@ -95,21 +96,16 @@ func (p *Plane) begin() *registry.Table {
 	return p.first
 }
 
-func (k *keeper) closeListener() {
-	if k.listener != nil {
-		_ = k.listener.Close()
-	}
-}
-
 // end stops HAProxy, unless it is to stay.
 func (k *keeper) end(stop chan struct{}) error {
 	// Who connects from now on is refused, and not left waiting.
-	k.closeListener()
+	closeAll(k.listeners)
 	k.save()
 	k.saved()
 	var err error
 	if k.process != nil && !k.plane.opts.Keep {
 		err = k.process.stop(k.in, k.plane.opts.Grace)
+		unlink(k.structure.doors)
 	}
 	close(stop)
 	return err

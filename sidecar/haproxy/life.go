@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"regexp"
 	"strconv"
@@ -19,7 +18,7 @@ func (k *keeper) take(ctx context.Context) error {
 	if found || err != nil {
 		return err
 	}
-	if err := k.listen(ctx); err != nil {
+	if err := k.listen(); err != nil {
 		return err
 	}
 	return k.start(ctx, "start")
@@ -34,14 +33,14 @@ func (k *keeper) adopt(ctx context.Context) (bool, error) {
 	k.process = running
 	now, err := askInfo(ctx, k.api)
 	form := descriptionForm.FindStringSubmatch(now.description)
-	if err != nil || form == nil || now.stopping || !k.fits(form[1]) {
+	doors, slots := k.fitting(form)
+	if err != nil || doors == nil || now.stopping {
 		k.plane.log.Info("the haproxy that runs here is of no use and is stopped", "pid", running.master.Pid, "description", now.description)
 		return false, running.stop(k.in, k.plane.opts.Grace)
 	}
-	slots, _ := strconv.Atoi(form[2])
-	k.structure = k.structureOf(form[1], slots)
-	k.plane.log.Info("goes on with the haproxy that runs here", "pid", running.master.Pid, "addr", form[1])
-	k.plane.note(func(s *Status) { s.Addr, s.Adopted = form[1], true })
+	k.structure = k.structureOf(doors, slots)
+	k.plane.log.Info("goes on with the haproxy that runs here", "pid", running.master.Pid, "addr", doors[0].Address)
+	k.plane.note(func(s *Status) { s.Adopted = true })
 	k.running = now.description
 	if k.table == nil {
 		return true, nil
@@ -49,40 +48,47 @@ func (k *keeper) adopt(ctx context.Context) (bool, error) {
 	return true, k.reconcile(ctx)
 }
 
-// fits tells whether addr is where the plane is to listen.
-func (k *keeper) fits(addr string) bool {
-	if k.listener != nil {
-		return k.listener.Addr().String() == addr
+// fitting returns the doors and the number of slots of a description, no doors
+// if it is not of one who listens where the plane is to.
+func (k *keeper) fitting(form []string) (doors []Door, slots int) {
+	if form == nil {
+		return nil, 0
 	}
-	_, port, err := net.SplitHostPort(k.plane.opts.Addr)
-	return err == nil && (port == "0" || k.plane.opts.Addr == addr)
+	doors, fit := described(form[1], k.plane.opts.doors())
+	if !fit {
+		return nil, 0
+	}
+	slots, _ = strconv.Atoi(form[2])
+	return doors, slots
 }
 
-// listen opens the listener that HAProxy inherits. It stays open here too, so
+// listen opens the doors that HAProxy inherits. They stay open here too, so
 // that callers wait and are not refused while HAProxy is started anew.
-func (k *keeper) listen(ctx context.Context) error {
-	if k.listener == nil {
-		var config net.ListenConfig
-		listener, err := config.Listen(ctx, "tcp", k.plane.opts.Addr)
-		if err != nil {
-			return fmt.Errorf("listen for haproxy: %w", err)
-		}
-		k.listener = listener
+func (k *keeper) listen() (err error) {
+	var doors []Door
+	if k.listeners, doors, err = k.plane.opts.listenAt(k.plane.opts.doors()); err != nil {
+		return err
 	}
-	k.structure = k.structureOf(k.listener.Addr().String(), 0)
-	k.plane.note(func(s *Status) { s.Addr = k.structure.addr })
+	k.structure = k.structureOf(doors, 0)
 	return nil
 }
 
 // descriptors is how many files HAProxy needs beside those of its connections.
 const descriptors = 512
 
-func (k *keeper) structureOf(addr string, slots int) structure {
+func (k *keeper) structureOf(doors []Door, slots int) structure {
 	o := k.plane.opts
+	k.plane.note(func(s *Status) {
+		s.Addr, s.Doors = doors[0].Address, nil
+		for _, d := range doors[1:] {
+			s.Doors = append(s.Doors, d.Address)
+		}
+	})
+	// A request needs two, and HAProxy does not start with fewer.
+	all := max(min(20_000, (openFiles()-descriptors)/2), 64)
 	return structure{
-		realm: o.Realm, addr: addr, bind: inherited, hosts: o.Hosts, realms: o.Realms, others: o.Others, slots: slots,
-		// A request needs two, and HAProxy does not start with fewer.
-		maxConn: max(min(20_000, (openFiles()-descriptors)/2), 64),
+		realm: o.Realm, doors: doors, hosts: o.Hosts, realms: o.Realms, others: o.Others, slots: slots,
+		maxConn: all, most: min(o.MaxConnections, all),
 	}
 }
 
@@ -96,7 +102,7 @@ func (k *keeper) start(ctx context.Context, why string) error {
 		return err
 	}
 	from := k.in.logSize()
-	began, err := startMaster(k.program, k.in, k.listener)
+	began, err := startMaster(k.program, k.in, k.listeners)
 	if err != nil {
 		return err
 	}
@@ -109,7 +115,7 @@ func (k *keeper) start(ctx context.Context, why string) error {
 		return fmt.Errorf("start haproxy: %w", err)
 	}
 	k.plane.note(func(s *Status) { s.Starts++; s.Last, s.Why = time.Now(), why })
-	k.plane.log.Info("haproxy runs", "pid", began.master.Pid, "addr", k.structure.addr, "why", why)
+	k.plane.log.Info("haproxy runs", "pid", began.master.Pid, "addr", k.structure.doors[0].Address, "why", why)
 	// It has what was written; what is missing still comes by the comparison.
 	if k.table != nil {
 		if err := k.reconcile(ctx); err != nil {
@@ -223,7 +229,7 @@ func (k *keeper) reloadChecked(ctx context.Context) error {
 	if err := k.renew(checkedFile); err != nil {
 		return err
 	}
-	if err := check(ctx, k.program, k.in, checkedFile); err != nil {
+	if err := check(ctx, k.program, k.in, len(k.structure.doors)); err != nil {
 		return err
 	}
 	if err := os.Rename(k.in.file(checkedFile), k.in.file(configFile)); err != nil {
@@ -296,8 +302,8 @@ func (k *keeper) revive(ctx context.Context) {
 }
 
 func (k *keeper) restart(ctx context.Context) error {
-	if k.listener == nil {
-		if err := k.listen(ctx); err != nil {
+	if k.listeners == nil {
+		if err := k.listen(); err != nil {
 			return err
 		}
 	}

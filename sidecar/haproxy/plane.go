@@ -20,14 +20,20 @@ import (
 // stays in force.
 var ErrRejected = errors.New("haproxy rejects its configuration")
 
-// Options of a plane. Realm, Addr or Listener, Data and Aside are required.
+// Options of a plane. Realm, Addr, Data and Aside are required.
 type Options struct {
 	// Realm is that of the tables.
 	Realm string
 	// Addr is where to listen, "host:port"; port 0 picks one.
 	Addr string
-	// Listener, if set, is where to listen instead; the plane closes it.
-	Listener net.Listener
+	// Doors are where it listens too.
+	Doors []Door
+	// Listen opens an address or a door; the default is net.Listen.
+	Listen func(network, address string) (net.Listener, error)
+	// MaxConnections bounds the callers' connections at each address; more wait
+	// until one ends. The default is 16,384. All together have as many as the
+	// files that HAProxy may open allow.
+	MaxConnections int
 	// Data is the folder in which HAProxy runs. Nobody else may write there.
 	Data string
 	// Program is HAProxy's; the default is haproxy, in the PATH.
@@ -69,6 +75,12 @@ func (o Options) withDefaults() Options {
 	if o.Program == "" {
 		o.Program = "haproxy"
 	}
+	if o.Listen == nil {
+		o.Listen = net.Listen
+	}
+	if o.MaxConnections <= 0 {
+		o.MaxConnections = 16 << 10
+	}
 	if o.Grace <= 0 {
 		o.Grace = 10 * time.Second
 	}
@@ -109,8 +121,11 @@ func (o Options) check() error {
 	if o.Data == "" {
 		errs.Addf("data", "must name a folder, in which HAProxy runs")
 	}
-	if o.Addr == "" && o.Listener == nil {
+	if o.Addr == "" {
 		errs.Addf("addr", "must be host:port")
+	}
+	for _, d := range o.Doors {
+		errs.Add(d.check())
 	}
 	return errs.Err()
 }
@@ -159,8 +174,9 @@ func New(opts Options) (*Plane, error) {
 
 // A Status is what a plane tells of HAProxy.
 type Status struct {
-	// Addr is where it listens.
-	Addr string `json:"addr"`
+	// Addr is where it listens, and Doors where it does too.
+	Addr  string   `json:"addr"`
+	Doors []string `json:"doors,omitempty"`
 	// Adopted tells that it was running before this sidecar.
 	Adopted bool `json:"adopted,omitempty"`
 	// Starts and Reloads count those of this sidecar's time; Last is when the

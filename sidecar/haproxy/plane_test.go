@@ -66,6 +66,12 @@ func makePlane(t *testing.T, ways planetest.Ways) planetest.Plane {
 	opts := options(t)
 	opts.Realms, opts.Others = slices.Sorted(maps.Keys(ways.Realms)), ways.Others
 	opts.Aside = newAside(t, builtin.Options{Realms: ways.Realms, ProxyOthers: ways.Others})
+	opts.MaxConnections = ways.MaxConnections
+	for _, d := range ways.Doors {
+		opts.Doors = append(opts.Doors, Door(d))
+	}
 	plane := newPlane(t, opts)
-	return planetest.Plane{DataPlane: plane, Up: plane.Up(), Addr: func() string { return plane.Status().Addr }}
+	return planetest.Plane{
+		DataPlane: plane, Up: plane.Up(), Addr: func() string { return plane.Status().Addr }, Doors: func() []string { return plane.Status().Doors },
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,20 +21,20 @@ type process struct {
 	ended chan struct{}
 }
 
-// startMaster starts HAProxy with the listener as its file 3.
-func startMaster(program string, in folder, listener net.Listener) (*process, error) {
-	passed, err := fileOf(listener)
+// startMaster starts HAProxy with the listeners as its files from 3 on.
+func startMaster(program string, in folder, listeners []net.Listener) (*process, error) {
+	passed, err := filesOf(listeners)
 	if err != nil {
 		return nil, err
 	}
-	defer passed.Close()
+	defer closeFiles(passed)
 	log, err := os.OpenFile(in.file(logFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open haproxy's log: %w", err)
 	}
 	defer log.Close()
 	c := exec.Command(program, "-W", "-S", "unix@"+masterSock+",mode,600", "-p", pidFile, "-f", configFile)
-	c.Dir, c.Stdout, c.Stderr, c.ExtraFiles = in.path, log, log, []*os.File{passed}
+	c.Dir, c.Stdout, c.Stderr, c.ExtraFiles = in.path, log, log, passed
 	detach(c)
 	if err := c.Start(); err != nil {
 		return nil, fmt.Errorf("start haproxy: %w", err)
@@ -47,7 +48,25 @@ func startMaster(program string, in folder, listener net.Listener) (*process, er
 }
 
 // inherited is how the configuration calls what startMaster passes on.
-const inherited = "fd@3"
+func inherited(door int) string { return "fd@" + strconv.Itoa(3+door) }
+
+func filesOf(listeners []net.Listener) (files []*os.File, err error) {
+	for _, l := range listeners {
+		file, err := fileOf(l)
+		if err != nil {
+			closeFiles(files)
+			return nil, err
+		}
+		files = append(files, file)
+	}
+	return files, nil
+}
+
+func closeFiles(files []*os.File) {
+	for _, f := range files {
+		_ = f.Close()
+	}
+}
 
 func fileOf(l net.Listener) (*os.File, error) {
 	with, ok := l.(interface{ File() (*os.File, error) })
@@ -220,10 +239,10 @@ func dialMaster(ctx context.Context, in folder) (net.Conn, error) {
 	}
 }
 
-// check has HAProxy read a configuration; what it finds fault with is the
-// error.
-func check(ctx context.Context, program string, in folder, name string) error {
-	// It looks at what it would inherit, and any listener will do.
+// check has HAProxy read the configuration that is to be checked, for so many
+// doors; what it finds fault with is the error.
+func check(ctx context.Context, program string, in folder, doors int) error {
+	// It looks at what it would inherit, and any listener will do for all.
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("check haproxy's configuration: %w", err)
@@ -234,8 +253,8 @@ func check(ctx context.Context, program string, in folder, name string) error {
 		return err
 	}
 	defer passed.Close()
-	c := exec.CommandContext(ctx, program, "-c", "-f", name)
-	c.Dir, c.ExtraFiles = in.path, []*os.File{passed}
+	c := exec.CommandContext(ctx, program, "-c", "-f", checkedFile)
+	c.Dir, c.ExtraFiles = in.path, slices.Repeat([]*os.File{passed}, doors)
 	said, err := c.CombinedOutput()
 	if err == nil {
 		return nil

@@ -94,6 +94,19 @@ func (l *live) getBy(client *http.Client, service string, headers ...string) str
 	return string(body)
 }
 
+// getAt is get at another address, where nothing is to be named.
+func (l *live) getAt(addr string) string {
+	l.t.Helper()
+	defer http.DefaultClient.CloseIdleConnections()
+	res, err := http.Get("http://" + addr)
+	if err != nil {
+		return err.Error()
+	}
+	defer res.Body.Close()
+	body, _ := io.ReadAll(res.Body)
+	return string(body)
+}
+
 func serving(t *testing.T, service, id string) registry.Instance {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, id) }))

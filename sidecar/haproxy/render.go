@@ -24,9 +24,9 @@ var configTemplate = template.Must(template.New("haproxy.cfg").Parse(configText)
 // A structure is what takes a reload to change.
 type structure struct {
 	realm   string
-	addr    string // as listened on, to tell one haproxy from another
-	bind    string
-	maxConn int
+	doors   []Door // as listened on, the plane's own address first
+	maxConn int    // of all doors
+	most    int    // of each
 	slots   int
 	hosts   []string
 	// realms may be named by host besides realm; others passes what is no
@@ -45,23 +45,23 @@ func (s structure) description() string {
 	unnamed := s
 	unnamed.slots = 0
 	sum := sha256.Sum256(fmt.Appendf(nil, "%+v %s %s %s", unnamed, configText, hopScript, peculiar))
-	return fmt.Sprintf("%s addr=%s slots=%d structure=%x", descriptionPrefix, s.addr, s.slots, sum[:6])
+	return fmt.Sprintf("%s addr=%s slots=%d structure=%x", descriptionPrefix, describe(s.doors), s.slots, sum[:6])
 }
 
 // A page is what the template is given.
 type page struct {
-	Description, Bind         string
-	MaxConn                   int
-	OwnHost, Trusted          string
-	ServiceHost, RealmHost    string
-	HandedOver                []string
-	AnyServiceHost, Name      string
-	Others, Peculiar          string
-	Ruled                     []string
-	Rules                     []string
-	Errors, Refusals, Endings []string
-	AsideFailure              string
-	Slots                     []slotLines
+	Description            string
+	Fronts                 []front
+	MaxConn                int
+	OwnHost, Trusted       string
+	ServiceHost, RealmHost string
+	AnyServiceHost, Name   string
+	Others, Peculiar       string
+	Ruled                  []string
+	Rules                  []string
+	Errors, Endings        []string
+	AsideFailure           string
+	Slots                  []slotLines
 }
 
 type slotLines struct {
@@ -126,7 +126,7 @@ func (s structure) page(slots []slotLines) page {
 		own += "|" + regexp.QuoteMeta(host)
 	}
 	return page{
-		Description: s.description(), Bind: s.bind, MaxConn: s.maxConn, Slots: slots,
+		Description: s.description(), Fronts: s.fronts(), MaxConn: s.maxConn, Slots: slots,
 		OwnHost:        quote("^(" + own + ")$"),
 		Trusted:        quote(`^(` + own + `|[^.]*|.*\.(service|internal|local))$`),
 		ServiceHost:    quote(`^[^.]*(\.` + regexp.QuoteMeta(s.realm) + `)?` + domain + `$`),
@@ -135,8 +135,8 @@ func (s structure) page(slots []slotLines) page {
 		Name:           quote(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`),
 		Others:         quote(`^(?!(close|keep-alive|upgrade)$)`),
 		Peculiar:       quote(peculiar), Ruled: namesOf(s.rules),
-		Errors: texts(failures()), Refusals: texts(refusals(s.others)), Endings: texts(endings(s.allRealms())),
-		HandedOver: s.handedOver(), AsideFailure: asideFailure().text(), Rules: linesOfRules(s.rules),
+		Errors: texts(failures()), Endings: texts(endings(s.allRealms())),
+		AsideFailure: asideFailure().text(), Rules: linesOfRules(s.rules),
 	}
 }
 
@@ -149,6 +149,36 @@ const peculiar = `(?im)\x00` +
 	`|^connection:(?! (close|keep-alive)\r?$)` +
 	`|^(fairlead-route|forwarded|keep-alive|transfer-encoding|upgrade|via|proxy-[^:]*|x-forwarded-[^:]*):`
 
+// A front is a section for one door.
+type front struct {
+	Name, Bind, Service  string
+	MaxConn              int
+	Refusals, HandedOver []string
+}
+
+// mainFront is that of the plane's own address.
+const mainFront = "fairlead"
+
+func (s structure) fronts() []front {
+	list := make([]front, len(s.doors))
+	for i, d := range s.doors {
+		list[i] = front{
+			Name: mainFront, Bind: inherited(i), Service: d.Service, MaxConn: s.most,
+			Refusals: texts(refusals(s.others)), HandedOver: s.handedOver(),
+		}
+		if i > 0 {
+			list[i].Name = fmt.Sprintf("door%d", i)
+		}
+		if d.Service != "" {
+			list[i].Refusals, list[i].HandedOver = texts(refusalsOfService()), []string{routed}
+		}
+	}
+	return list
+}
+
+// routed is the condition of requests that name an instance.
+const routed = "{ req.fhdr(fairlead-route) -m found }"
+
 // allRealms are those that requests may name, for people.
 func (s structure) allRealms() string {
 	return strings.Join(append([]string{s.realm}, s.realms...), ", ")
@@ -157,7 +187,7 @@ func (s structure) allRealms() string {
 // handedOver are the conditions of requests that go to the sidecar as they came.
 func (s structure) handedOver() []string {
 	conditions := []string{
-		"{ req.fhdr(fairlead-route) -m found }",
+		routed,
 		"!named !absolute own_host",
 	}
 	if len(s.realms) > 0 {

@@ -43,7 +43,7 @@ func FuzzNames(f *testing.F) {
 
 func onlyServers(t *testing.T, farms []*farm) {
 	t.Helper()
-	s := structure{realm: "local", addr: "127.0.0.1:4000", bind: inherited, slots: 2, maxConn: 100}
+	s := structure{realm: "local", doors: []Door{{Network: "tcp", Address: "127.0.0.1:4000"}}, slots: 2, maxConn: 100}
 	slots, err := assign(farms, newModel(2))
 	if err != nil {
 		t.Fatal(err)

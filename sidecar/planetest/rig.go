@@ -24,8 +24,9 @@ type Plane struct {
 	sidecar.DataPlane
 	// Up is closed once the plane takes requests; nil if it always does.
 	Up <-chan struct{}
-	// Addr tells, once it does, where.
-	Addr func() string
+	// Addr tells, once it does, where, and Doors where the doors are.
+	Addr  func() string
+	Doors func() []string
 }
 
 // Ways are those in which a plane is to take requests besides the usual ones.
@@ -34,6 +35,19 @@ type Ways struct {
 	Realms map[string]registry.Resolver
 	// Others has hosts that are no services pass.
 	Others bool
+	// Doors are where it listens too.
+	Doors []Door
+	// MaxConnections bounds the callers' connections at each; 0 is the plane's
+	// own default.
+	MaxConnections int
+}
+
+// A Door is where a plane listens besides its address.
+type Door struct {
+	// Network is tcp or unix; Address may be one of port 0.
+	Network, Address string
+	// Service has all requests that come here; "" is as at the plane's address.
+	Service string
 }
 
 // A Maker makes a plane that listens on a port of its own and answers for

@@ -8,7 +8,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,11 +95,7 @@ func otherHosts(g *rig) {
 // came.
 func (g *rig) tunnelled(there string) string {
 	g.t.Helper()
-	conn, err := net.Dial("tcp", g.addr)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := g.dial()
 	_ = conn.SetDeadline(time.Now().Add(patience))
 	fmt.Fprintf(conn, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n", there, there)
 	lines := bufio.NewReader(conn)
@@ -135,4 +134,123 @@ func routes(g *rig) {
 	g.isProblem("a route to nobody", res, body, 503, "no-such-instance")
 	res, body = g.get("/", named("identity"), "Fairlead-Route: identity")
 	g.isProblem("half a route", res, body, 400, "invalid-route")
+}
+
+// ownPort: whatever is named there, it is for the one service. Names that a
+// stranger may have are refused there too.
+func ownPort(t *testing.T, make Maker) {
+	g := start(t, make, Ways{Doors: []Door{{Network: "tcp", Address: "127.0.0.1:0", Service: "identity"}}})
+	g.addr = g.plane.Doors()[0]
+	res, body := g.get("/")
+	g.isProblem("before the first table", res, body, 503, "registry-never-seen")
+	var seen atomic.Value
+	seen.Store("")
+	g.table = g.table.WithMeta("identity", registry.Meta{
+		Policy: registry.Policy{RouteOverride: true},
+		Rules:  []registry.Rule{{PathPrefix: "/orders", Split: []registry.Share{{Service: "orders", Weight: 1}}}},
+	}, 9)
+	g.revision = 9
+	g.set(g.serve("orders", "a", Says("orders")), g.serve("identity", "a", func(w http.ResponseWriter, r *http.Request) {
+		seen.Store(r.Header.Get("Fairlead-Service"))
+		Says("identity")(w, r)
+	}))
+	// One that is older than the rules may have one more request without them.
+	g.client.CloseIdleConnections()
+	for _, lines := range [][]string{
+		{"X-A: b"}, {named("orders")}, {"Host: orders.service"}, {"Host: a.b.c.service"}, {named("orders"), named("other")}, {"Fairlead-Route: identity=a", named("orders")},
+		{"X-Forwarded-For: 6.6.6.6"},
+	} {
+		if res, body := g.get("/x", lines...); body != "identity /x" || seen.Load() != "" {
+			t.Errorf("%s got %d %s, and the service saw %q", lines, res.StatusCode, body, seen.Load())
+		}
+	}
+	if _, body := g.get("/orders"); body != "orders /orders" {
+		t.Errorf("by its rules got %s", body)
+	}
+	if body := g.proxied("http://localhost/x"); body != "identity /x" {
+		t.Errorf("as a proxy got %s", body)
+	}
+	for _, lines := range [][]string{{"Host: evil.example.com"}, {"Host: evil.example.com", "Fairlead-Route: identity=a"}} {
+		res, body := g.get("/x", lines...)
+		g.isProblem("a stranger's host", res, body, 421, "host-refused")
+	}
+	if res := g.raw("CONNECT localhost:443 HTTP/1.1\r\nHost: localhost:443\r\nConnection: close\r\n\r\n"); res == nil || res.StatusCode != 403 {
+		t.Errorf("a tunnel got %+v", res)
+	}
+}
+
+// socket: it is as the plane's address, for callers who have none.
+func socket(t *testing.T, make Maker) {
+	dir, err := os.MkdirTemp("", "fl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	path := filepath.Join(dir, "s")
+	g := start(t, make, Ways{Doors: []Door{{Network: "unix", Address: path}}})
+	g.client.Transport.(*http.Transport).DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}
+	g.set(g.serve("identity", "a", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, r.Header["X-Forwarded-For"], r.Header["X-Forwarded-Host"])
+	}))
+	for _, lines := range [][]string{
+		{"Host: localhost", named("identity")}, {"Host: localhost", named("identity"), "X-Forwarded-For: 6.6.6.6"},
+		{"Host: localhost", named("identity"), "X-Forwarded-For: 6.6.6.6", "Fairlead-Route: other=x"},
+	} {
+		if _, body := g.get("/", lines...); body != "[] [localhost]" {
+			t.Errorf("%s: a caller without an address is said to come from %s", lines, body)
+		}
+	}
+	if _, body := g.get("/", "Host: identity.service"); body != "[] [identity.service]" {
+		t.Errorf("by host got %s", body)
+	}
+	res, body := g.get("/", "Host: localhost")
+	g.isProblem("nothing named", res, body, 400, "service-not-named")
+}
+
+// bounded: while as many are at work as there may be, one more waits or is told
+// so, and is served once one of them has gone.
+func bounded(g *rig) {
+	working, finish := make(chan struct{}, 9), make(chan struct{})
+	g.set(g.serve("identity", "a", func(http.ResponseWriter, *http.Request) { working <- struct{}{}; <-finish }))
+	const ask = "GET / HTTP/1.1\r\nHost: identity.service\r\n\r\n"
+	ended := make(chan *http.Response, 2)
+	first, second := g.dial(), g.dial()
+	asks := func(conn net.Conn) {
+		_, _ = io.WriteString(conn, ask)
+		go func() {
+			res, _ := http.ReadResponse(bufio.NewReader(conn), nil)
+			ended <- res
+		}()
+	}
+	asks(first)
+	<-working
+	asks(second)
+	select {
+	case <-working:
+		g.t.Fatal("a second connection was at work beside the only one there may be")
+	case res := <-ended:
+		if res == nil || res.Header.Get("Fairlead-Error") != "overloaded" {
+			g.t.Fatalf("the second one got %+v", res)
+		}
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(finish)
+	g.until("the first is answered", func() bool { return (<-ended).StatusCode == http.StatusOK })
+	first.Close()
+	second.Close()
+	if res, body := g.get("/", named("identity")); res.StatusCode != http.StatusOK {
+		g.t.Errorf("once they have gone got %d %s", res.StatusCode, body)
+	}
+}
+
+func (g *rig) dial() net.Conn {
+	g.t.Helper()
+	conn, err := net.Dial("tcp", g.addr)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.t.Cleanup(func() { conn.Close() })
+	return conn
 }
