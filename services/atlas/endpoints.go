@@ -264,6 +264,9 @@ func (n *Node) handleRegister(ctx context.Context, r request) (any, error) {
 	if err := checkRegister(req); err != nil {
 		return nil, err
 	}
+	if err := n.mayListen(ctx, r.key.Realm, req.Registration.Host); err != nil {
+		return nil, err
+	}
 	lease, err := n.register(ctx, r.key, req, r.who)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -83,6 +85,7 @@ type Node struct {
 	meters      meters
 	requesters  memo[requester]
 	deadlines   deadlines
+	networks    networks
 	// began is the zero of this node's own clock, see moment.
 	began   time.Time
 	ears    []*ear
@@ -163,6 +166,8 @@ func (n *Node) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	realms := slices.Collect(maps.Keys(s.model.realms))
+	n.work.Go(func() { n.learnNetworks(running, realms) })
 	// Whoever listens for nodes is taken for one: the ears do so afterwards.
 	n.join(ctx, running, s)
 	if err := n.tryEars(s.lead.node); err != nil {

@@ -86,6 +86,10 @@ func (n *Node) handleConfigure(ctx context.Context, r request) (any, error) {
 	if err := one.Validate(); err != nil {
 		return nil, err
 	}
+	if err := checkRealmSetting(k, one); err != nil && m.Value != nil {
+		return nil, err
+	}
+	defer n.networks.forget(k.Realm)
 	all, err := n.readSettings(ctx, k)
 	if err != nil {
 		return nil, err
