@@ -52,8 +52,8 @@ func TestPace(t *testing.T) {
 		{"one at a time", 100, 1, 55 * time.Millisecond, 100, 100, 0},
 		{"a few in a row", 4, 1, 6 * time.Millisecond, 4, 4, 0},
 		{"two hundred at a time", 200, 200, time.Second, 2, 1, gapLeast},
-		{"for two seconds ten every 30 ms", 660, 10, 30 * time.Millisecond, 30, 1, gapMost},
-		{"for two seconds one every ms", 2000, 1, time.Millisecond, 28, 1, gapMost},
+		{"for two seconds ten every 30 ms", 660, 10, 30 * time.Millisecond, 30, 1, gapMany},
+		{"for two seconds one every ms", 2000, 1, time.Millisecond, 16, 1, gapMost},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -62,5 +62,18 @@ func TestPace(t *testing.T) {
 				t.Errorf("%+v, expected at most %d messages, nobody to wait longer than %v, %d at once", got, c.messages, c.longest, c.atOnce)
 			}
 		})
+	}
+}
+
+// TestAFloodLeavesNoDebt: messages that are full go at once, and what comes
+// after them waits no longer than anything else.
+func TestAFloodLeavesNoDebt(t *testing.T) {
+	var p pace
+	now := time.Unix(0, 0)
+	for range 100 {
+		p.spend(now, changesAtMost)
+	}
+	if wait := p.next.Sub(now); wait != gapMost {
+		t.Errorf("the next message waits for %v, expected %v", wait, gapMost)
 	}
 }
