@@ -141,17 +141,24 @@ var (
 )
 
 func decode(msg *nats.Msg, in registry.Interest, reader *protocol.ChangesReader) (registry.Update, error) {
-	switch msg.Header.Get(protocol.KindHeader) {
-	case protocol.KindDigest:
-		return decodeDigest(msg.Subject, msg.Data, in)
+	switch kindOf(msg) {
 	case protocol.KindPackedChanges:
 		c, err := reader.Unpack(msg.Data)
 		return changesOf(msg.Subject, c, err, in)
+	case protocol.KindDigest:
+		return decodeDigest(msg.Subject, msg.Data, in)
 	case protocol.KindChanges:
 		var c registry.Changes
 		return changesOf(msg.Subject, &c, json.Unmarshal(msg.Data, &c), in)
 	}
 	return registry.Update{}, errKind
+}
+
+func kindOf(msg *nats.Msg) string {
+	if len(msg.Header) == 0 && protocol.IsPackedChanges(msg.Data) {
+		return protocol.KindPackedChanges
+	}
+	return msg.Header.Get(protocol.KindHeader)
 }
 
 func decodeDigest(subject string, data []byte, in registry.Interest) (registry.Update, error) {

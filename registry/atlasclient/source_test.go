@@ -217,6 +217,13 @@ func TestDecode(t *testing.T) {
 	if _, err := decode(reflected, realm, new(protocol.ChangesReader)); !errors.Is(err, errKind) {
 		t.Errorf("a message without a mark: %v", err)
 	}
+	packed := &nats.Msg{Subject: reflected.Subject, Data: protocol.PackChanges(&registry.Changes{Realm: "local", Service: "identity"})}
+	for _, header := range []nats.Header{nil, {protocol.KindHeader: {protocol.KindPackedChanges}}} {
+		packed.Header = header
+		if u, err := decode(packed, service, new(protocol.ChangesReader)); err != nil || u.Changes == nil {
+			t.Errorf("packed changes with headers %v: %+v, %v", header, u, err)
+		}
+	}
 	mixed := marked("atlas.v1.digest.local", `{"realm":"local"}`)
 	mixed.Subject = "atlas.v1.routes.local.identity"
 	if _, err := decode(mixed, realm, new(protocol.ChangesReader)); !errors.Is(err, errSubject) {

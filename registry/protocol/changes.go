@@ -14,8 +14,8 @@ import (
 // Fields of packed changes. A service is named once; a change is most often
 // the condition of one of its instances, which is a small part of its view.
 //
-//	message Changes   { string epoch = 1; string realm = 2; string service = 3; uint64 count = 4;
-//	                    repeated Change changes = 5; }
+//	message Changes   { fixed64 mark = 15; string epoch = 1; string realm = 2; string service = 3;
+//	                    uint64 count = 4; repeated Change changes = 5; }
 //	message Change    { uint64 revision = 1; uint64 previous = 2; Instance instance = 3;
 //	                    Condition condition = 4; string gone = 5; bytes meta = 6; }
 //	message Condition { string id = 1; uint64 weight = 2; string status = 3; bool enabled = 4;
@@ -45,12 +45,24 @@ const (
 	conditionUntil   = 7
 )
 
+// changesMark is the field that packed changes begin with. It tells them from
+// answers of the registry, whose subject a requester may choose, as a header
+// would; but that costs each listener more than to read the change.
+const changesMark = "\x79fairlead"
+
+// IsPackedChanges tells whether the body of a message without headers is that
+// of changes.
+func IsPackedChanges(body []byte) bool {
+	return len(body) > len(changesMark) && string(body[:len(changesMark)]) == changesMark
+}
+
 // leastChange is the least bytes of a change, see [leastInstance].
 const leastChange = 4
 
-// PackChanges returns the body of a message of [KindPackedChanges].
+// PackChanges returns the body of a message of changes.
 func PackChanges(c *registry.Changes) []byte {
 	b := make([]byte, 0, 128+64*len(c.Changes))
+	b = append(b, changesMark...)
 	b = appendText(b, changesEpoch, c.Epoch)
 	b = appendText(b, changesRealm, c.Realm)
 	b = appendText(b, changesService, c.Service)
@@ -96,8 +108,7 @@ func appendCondition(b []byte, c *registry.Condition) []byte {
 	return appendOtherTime(b, conditionUntil, time.Time{}, c.Until)
 }
 
-// UnpackChanges decodes the body of a message of [KindPackedChanges], which
-// nobody may change afterwards: names and ids are pieces of it. What a table
+// UnpackChanges decodes the body of a message of packed changes, which nobody may change afterwards: names and ids are pieces of it. What a table
 // takes over of a change is not, so that no table keeps messages in memory.
 func UnpackChanges(body []byte) (registry.Changes, error) {
 	c, err := new(ChangesReader).Unpack(body)

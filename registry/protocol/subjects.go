@@ -147,11 +147,11 @@ const StatusPattern = prefix + "status.*"
 // may know of one realm, with a [StatusReply].
 func Status(realm string) string { return prefix + "status." + realm }
 
-// Routes and digests carry KindHeader with one of its values, which no answer
-// of the registry does. A requester may choose the subject that an answer goes
-// to, these among them; listeners drop what lacks the header, and whose kind
-// they do not know. Changes are JSON or packed, see [PackChanges]: listeners
-// take both, Atlas sends the latter.
+// Digests carry KindHeader with one of its values, which no answer of the
+// registry does. A requester may choose the subject that an answer goes to,
+// these among them; listeners drop what lacks the header, and whose kind they
+// do not know. Changes are packed, see [PackChanges], and have a mark in their
+// body instead; listeners take them with a header too, packed or as JSON.
 const (
 	KindHeader        = "Fairlead-Kind"
 	KindChanges       = "changes"

@@ -129,7 +129,7 @@ func (f *fanout) flush(now time.Time) {
 }
 
 func (f *fanout) publish(c registry.Changes) {
-	f.send(protocol.Routes(registry.Interest{Realm: c.Realm, Service: c.Service}), protocol.KindPackedChanges, protocol.PackChanges(&c))
+	f.send(&nats.Msg{Subject: protocol.Routes(registry.Interest{Realm: c.Realm, Service: c.Service}), Data: protocol.PackChanges(&c)})
 }
 
 // digests publishes a realm's digest and those of its services, or of all that
@@ -159,14 +159,16 @@ func (f *fanout) sendDigest(d registry.Digest) {
 	// A struct of texts and a number always encodes.
 	d.Sole = f.sole
 	data, _ := json.Marshal(d)
-	f.send(protocol.Digest(registry.Interest{Realm: d.Realm, Service: d.Service}), protocol.KindDigest, data)
+	f.send(&nats.Msg{
+		Subject: protocol.Digest(registry.Interest{Realm: d.Realm, Service: d.Service}), Data: data,
+		Header: nats.Header{protocol.KindHeader: {protocol.KindDigest}},
+	})
 }
 
 // send publishes without an ack: whoever misses it learns that from a digest
 // or from the next change.
-func (f *fanout) send(subject, kind string, data []byte) {
-	err := f.nc.PublishMsg(&nats.Msg{Subject: subject, Header: nats.Header{protocol.KindHeader: {kind}}, Data: data})
-	if err != nil {
-		f.log.Warn("not published", "subject", subject, "error", err)
+func (f *fanout) send(m *nats.Msg) {
+	if err := f.nc.PublishMsg(m); err != nil {
+		f.log.Warn("not published", "subject", m.Subject, "error", err)
 	}
 }

@@ -412,9 +412,9 @@ func replySubjects(t *testing.T, s *secured) {
 }
 
 // isOwnMessage tells what the control plane says on such subjects of its own
-// accord: digests, and what a bridge's user asked for under its own name.
+// accord: digests, changes, and what a bridge's user asked for under its own name.
 func isOwnMessage(msg *nats.Msg) bool {
-	return msg.Header.Get(protocol.KindHeader) != "" || strings.HasPrefix(msg.Header.Get("Nats-Request-Info"), "{") ||
+	return msg.Header.Get(protocol.KindHeader) != "" || protocol.IsPackedChanges(msg.Data) || strings.HasPrefix(msg.Header.Get("Nats-Request-Info"), "{") ||
 		msg.Header.Get("Nats-Stream") != "" || strings.HasPrefix(msg.Subject, "events.v1.")
 }
 
