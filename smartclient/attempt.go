@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"sync/atomic"
 	"time"
@@ -22,19 +21,35 @@ type attempt struct {
 	began  time.Duration
 	status int
 
-	url    url.URL
-	left   [1]string // the value of HeaderTimeout
-	wire   wire
-	hooks  httptrace.ClientTrace
+	wire  *wire   // until it has learned what came of the attempt
+	early *ending // nil if it ends no earlier than the call
+	ctx   context.Context
+	span  trace.Span
+	over  atomic.Bool
+	final bool // its answer is the caller's, and the call ends with it
+
+	// What goes out and comes back is part of the attempt, for each by itself
+	// would be an allocation.
+	out  http.Request
+	url  url.URL
+	left [1]string // the value of HeaderTimeout
+	body answerBody
+}
+
+// An ending is what may end an attempt before its call.
+type ending struct {
 	parent context.Context         // of a race; nil: the call's
 	stop   context.CancelCauseFunc // of parent
-	ctx    context.Context
 	cancel context.CancelCauseFunc // nil without an attempt timeout
 	timer  *time.Timer
-	span   trace.Span
-	body   answerBody
-	over   atomic.Bool
-	final  bool // its answer is the caller's, and the call ends with it
+}
+
+// ending returns the attempt's own, for which there must be a reason.
+func (a *attempt) ending() *ending {
+	if a.early == nil {
+		a.early = new(ending)
+	}
+	return a.early
 }
 
 // send sends the call and waits for the answer's headers.
@@ -57,8 +72,8 @@ func (a *attempt) send(body io.ReadCloser) (*http.Response, error) {
 
 // base is the context that an attempt's own derives from.
 func (a *attempt) base() context.Context {
-	if a.parent != nil {
-		return a.parent
+	if a.early != nil && a.early.parent != nil {
+		return a.early.parent
 	}
 	return a.call.ctx
 }
@@ -70,30 +85,39 @@ func (a *attempt) request() *http.Request {
 	in := a.call.req
 	a.ctx, a.span = a.call.t.telemetry.start(a)
 	a.limit()
-	a.wire.trace(&a.hooks, a.at.instance.Scheme == "https")
-	out := in.WithContext(httptrace.WithClientTrace(a.ctx, &a.hooks))
-	a.url = *in.URL
+	a.out, a.url = *in.WithContext(a.listen(a.ctx)), *in.URL
 	a.url.Scheme, a.url.Host = a.at.instance.Scheme, a.at.addr
-	out.URL = &a.url
-	if out.Host == "" {
-		out.Host = in.URL.Host
+	a.out.URL = &a.url
+	if a.out.Host == "" {
+		a.out.Host = in.URL.Host
 	}
-	a.headers(out)
-	return out
+	a.headers(&a.out)
+	return &a.out
 }
 
 // limit starts the attempt's own timeout.
 func (a *attempt) limit() {
 	if d := a.call.view.terms.tryTimeout; d > 0 {
-		a.ctx, a.cancel = context.WithCancelCause(a.ctx)
-		a.timer = time.AfterFunc(d, func() { a.cancel(ErrAttemptTimeout) })
+		e := a.ending()
+		a.ctx, e.cancel = context.WithCancelCause(a.ctx)
+		e.timer = time.AfterFunc(d, func() { e.cancel(ErrAttemptTimeout) })
+	}
+}
+
+// free gives back what the attempt's contexts took.
+func (e *ending) free() {
+	if e.cancel != nil {
+		e.cancel(nil)
+	}
+	if e.stop != nil {
+		e.stop(nil)
 	}
 }
 
 // timedOut ends the timeout now that the headers are there or never will be.
 // If it struck first, the answer's body is dead.
 func (a *attempt) timedOut(resp *http.Response, err error) error {
-	if a.timer == nil || a.timer.Stop() {
+	if a.early == nil || a.early.timer == nil || a.early.timer.Stop() {
 		return err
 	}
 	if resp != nil {
@@ -141,6 +165,7 @@ func (a *attempt) learn(o outcome, err error) {
 	c, t := a.call, a.call.t
 	now := t.now()
 	a.resent(now)
+	a.unlisten()
 	t.telemetry.measure(a, now-a.began, err)
 	if !errors.Is(c.ctx.Err(), context.DeadlineExceeded) {
 		c.balancer.admission.answered(now, o)
@@ -215,11 +240,8 @@ func (a *attempt) ended(err error) {
 		return
 	}
 	a.at.load.inFlight.Add(-1)
-	if a.cancel != nil {
-		a.cancel(nil)
-	}
-	if a.stop != nil {
-		a.stop(nil)
+	if a.early != nil {
+		a.early.free()
 	}
 	if a.status != 0 && err != nil && a.call.ctx.Err() == nil {
 		a.blame(a.call.t.now())

@@ -19,6 +19,7 @@ type balancer struct {
 	log     *slog.Logger
 	budget  *budget
 	digest  digest
+	points  points
 
 	admission admission
 
@@ -27,7 +28,8 @@ type balancer struct {
 }
 
 func newBalancer(service string, o Options) *balancer {
-	b := &balancer{service: service, options: o, log: o.Logger, budget: newBudget(o.Budget)}
+	b := &balancer{service: service, options: o, log: o.Logger, budget: newBudget(o.Budget),
+		points: points{realm: o.Realm, service: service}}
 	b.admission.start(o)
 	return b
 }

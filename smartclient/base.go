@@ -68,6 +68,9 @@ func (c *countedConn) Write(p []byte) (int, error) {
 // counted finds the counted connection below a plain or TLS one; nil if it was
 // dialled by somebody else.
 func counted(conn net.Conn) *countedConn {
+	if c, plain := conn.(*countedConn); plain {
+		return c
+	}
 	if secure, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = secure.NetConn()
 	}

@@ -105,8 +105,9 @@ func BenchmarkOverhead(b *testing.B) {
 	}
 }
 
-// What this package adds to a request of net/http: the call, the attempt's
-// hooks, and two contexts' worth of them.
+// What this package adds to a request of net/http: the call with its first
+// attempt and the request that goes out, and the context with the hooks. The
+// wire comes back, but not from a base of somebody else's.
 func TestRoundTripAllocates(t *testing.T) {
 	o := options(newRealm(at("a", "http://10.0.0.1:1"), at("b", "http://10.0.0.2:1")))
 	resp := answer(nil, 200, nil)

@@ -14,25 +14,53 @@ type call struct {
 	req      *http.Request
 	ctx      context.Context    // the request's, or one of it that ends earlier
 	cancel   context.CancelFunc // of ctx, nil if that is the request's
-	byPolicy bool               // nobody but the policy says how long it may take
 	began    time.Duration
 	service  string
 	traits   trait
+	byPolicy bool      // nobody but the policy says how long it may take
+	admitted bool      // and not gone yet
 	before   int       // the number of the attempt that the request itself is part of
 	progress *Progress // nil if nobody asks
 	balancer *balancer
 	view     *view
-	bodies   replay
+	bodies   *replay // nil without a body
 	routes   Routes
 	ownKey   string // an Idempotency-Key that the caller did not set
-	admitted bool   // and not gone yet
 
-	made  int // attempts
-	tried []life
+	made    int            // attempts
+	history *history       // of those that did not end the call; nil before the first
+	held    *http.Response // an answer, given up once there is a better chance
+	last    *attempt
+	first   attempt // most calls have no other; so it costs no allocation
+}
+
+// A history is what became of a call's attempts.
+type history struct {
 	past  []Attempt
-	held  *http.Response // an answer, given up once there is a better chance
-	last  *attempt
-	first attempt // most calls have no other; so it costs no allocation
+	tried []life // until all are
+}
+
+// note adds an attempt to the history.
+func (c *call) note(a *attempt, o outcome, failure error) {
+	if c.history == nil {
+		c.history = new(history)
+	}
+	c.history.past = append(c.history.past, a.record(o, failure))
+	c.history.tried = append(c.history.tried, a.at.life())
+}
+
+func (c *call) tried() []life {
+	if c.history == nil {
+		return nil
+	}
+	return c.history.tried
+}
+
+func (c *call) past() []Attempt {
+	if c.history == nil {
+		return nil
+	}
+	return c.history.past
 }
 
 // errNoOther says that a table changed between two attempts, and what is left
@@ -41,22 +69,25 @@ var errNoOther = errors.New("no other instance is left")
 
 func newCall(t *Transport, req *http.Request, service string) (*call, error) {
 	c := &call{t: t, req: req, ctx: req.Context(), service: service, traits: traitsOf(req), began: t.now()}
-	c.progress = progressOf(c.ctx)
-	if c.before = max(attemptOf(req.Header), servedAttempt(c.ctx)); c.before > 1 {
+	carried := carriedBy(c.ctx)
+	c.progress = carried.progress
+	if c.before = max(attemptOf(req.Header), carried.attempt); c.before > 1 {
 		c.traits |= repetition
 	}
 	if t.sidecar != nil { // it does the repeating, but for what never reached it
 		c.traits |= repetition
 	}
 	var err error
-	if c.routes, err = routesOf(req); err != nil {
+	if c.routes, err = routesOf(req, carried.routes); err != nil {
 		return nil, err
 	}
 	asked, hasAsked := timeoutOf(req.Header)
 	said := timeoutSaid(t.options.Timeout, asked, hasAsked)
 	c.byPolicy = said == 0
 	c.bound(said)
-	c.bodies = replay{body: req.Body}
+	if hasBody(req) {
+		c.bodies = &replay{body: req.Body}
+	}
 	return c, nil
 }
 
@@ -69,7 +100,7 @@ func (c *call) repeatable() bool {
 // run attempts until there is an answer to keep or a reason to stop.
 func (c *call) run() (*http.Response, error) {
 	for n := 1; ; n++ {
-		e, err := c.choose(n)
+		e, now, err := c.choose(n)
 		if err != nil {
 			return c.end(err)
 		}
@@ -78,7 +109,7 @@ func (c *call) run() (*http.Response, error) {
 			return c.end(fmt.Errorf("repeat request body: %w", err))
 		}
 		c.letGo()
-		r := c.send(c.attempt(e, n), body)
+		r := c.send(c.attempt(e, n, now), body)
 		a, err := r.attempt, r.err
 		n, c.last = c.made, a // a hedge is an attempt too
 		o := a.outcome(r.resp, err)
@@ -96,30 +127,37 @@ func (c *call) run() (*http.Response, error) {
 	}
 }
 
-// choose asks for the service's present view and picks an endpoint.
-func (c *call) choose(n int) (*endpoint, error) {
+// choose asks for the service's present view and picks an endpoint. It tells
+// when it did: an attempt begins there, for resolving may have to wait.
+func (c *call) choose(n int) (e *endpoint, now time.Duration, err error) {
 	s, err := c.t.options.Resolver.Resolve(c.ctx, c.service)
 	if err != nil {
 		c.t.forget(c.service, err)
-		return nil, err
+		return nil, 0, err
 	}
-	now := c.t.now()
+	now = c.t.now()
 	c.balancer = c.t.balancerOf(c.service)
 	if c.view, err = c.balancer.view(s, now); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if n == 1 {
-		if err := c.begin(); err != nil {
-			return nil, err
-		}
+		err = c.begin()
 	}
-	if err := c.inTime(now); err != nil {
-		return nil, err
+	if err == nil {
+		err = c.inTime(now)
 	}
+	if err == nil {
+		e, err = c.endpoint(now)
+	}
+	return e, now, err
+}
+
+// endpoint picks one of the view.
+func (c *call) endpoint(now time.Duration) (*endpoint, error) {
 	if instance := c.route(); instance != "" {
 		return c.view.routed(instance)
 	}
-	if e := c.view.pick(now, c.tried); e != nil {
+	if e := c.view.pick(now, c.tried()); e != nil {
 		return e, nil
 	}
 	return nil, errNoOther
@@ -131,8 +169,10 @@ func (c *call) begin() (err error) {
 		c.bound(timeout)
 	}
 	c.key()
-	if c.bodies, err = newReplay(c.req, c.repeatable()); err != nil {
-		return err
+	if c.bodies != nil {
+		if *c.bodies, err = newReplay(c.req, c.repeatable()); err != nil {
+			return err
+		}
 	}
 	c.balancer.admission.wanted(c.began)
 	if err = c.balancer.admission.admit(c.began); err != nil {
@@ -152,16 +192,16 @@ func (c *call) route() string {
 	return c.routes[c.service]
 }
 
-func (c *call) attempt(e *endpoint, n int) *attempt {
+func (c *call) attempt(e *endpoint, n int, now time.Duration) *attempt {
 	a := &c.first
 	if n > 1 {
 		a = new(attempt)
 	}
-	a.call, a.at, a.number, a.began = c, e, n, c.t.now()
+	a.call, a.at, a.number, a.began = c, e, n, now
 	c.last, c.made = a, n
 	c.t.telemetry.picked(a)
 	if c.progress != nil {
-		c.progress.Instance, a.hooks.Got1xxResponse = e.instance.ID, c.progress.Interim
+		c.progress.Instance = e.instance.ID
 	}
 	return a
 }
@@ -176,9 +216,8 @@ func (c *call) next(a *attempt, o outcome, failure error) (time.Duration, error)
 	if o.status != 0 && v == stop {
 		return noMore, nil
 	}
-	c.past = append(c.past, a.record(o, failure))
-	c.tried = append(c.tried, a.at.life())
-	other := c.route() == "" && c.view.hasOther(c.tried)
+	c.note(a, o, failure)
+	other := c.route() == "" && c.view.hasOther(c.history.tried)
 	if !c.mayFollow(v, other) {
 		return noMore, nil
 	}
@@ -194,7 +233,7 @@ func (c *call) next(a *attempt, o outcome, failure error) (time.Duration, error)
 		return noMore, ErrBudgetSpent
 	}
 	if !other {
-		c.tried = c.tried[:0] // then the same again
+		c.history.tried = c.history.tried[:0] // then the same again
 	}
 	return wait, nil
 }
@@ -237,8 +276,8 @@ func (c *call) failure(reason error) *Error {
 	if reason == nil {
 		reason = c.ctx.Err() // nil if the last attempt says it all
 	}
-	e := &Error{Service: c.service, Realm: c.t.options.Realm, Method: methodOf(c.req), Attempts: c.past, Err: reason}
-	for _, a := range c.past {
+	e := &Error{Service: c.service, Realm: c.t.options.Realm, Method: methodOf(c.req), Attempts: c.past(), Err: reason}
+	for _, a := range e.Attempts {
 		e.Processed = e.Processed || a.Sent
 	}
 	return e

@@ -41,11 +41,11 @@ func TestHowAnInstanceWasChosen(t *testing.T) {
 		t.Fatal(err)
 	}
 	fail(b, &v.members[0], time.Second, failsToEject)
-	chosen := func(v *view, i int, routes Routes, now time.Duration) string {
+	chosen := func(v *view, i int, routes Routes, now time.Duration) way {
 		a := attempt{call: &call{t: &Transport{}, service: "identity", view: v, routes: routes}, at: &v.members[i], began: now}
 		return a.chosen()
 	}
-	for want, got := range map[string]string{
+	for want, got := range map[way]way{
 		byBalance: chosen(v, 1, nil, time.Second),
 		byRoute:   chosen(v, 0, Routes{"identity": "i000"}, time.Second),
 		byNeed:    chosen(v, 0, nil, time.Second),

@@ -81,7 +81,7 @@ func (c *call) hedge(a *attempt) (*attempt, io.ReadCloser) {
 		return nil, nil
 	}
 	c.t.telemetry.count(c.ctx, c.service, 1, hedges)
-	return c.attempt(c.view.pick(now, tried), a.number+1), body
+	return c.attempt(c.view.pick(now, tried), a.number+1, now), body
 }
 
 // firstGood returns the first of two that needs no repetition, else the second
@@ -94,7 +94,7 @@ func (c *call) firstGood(a, b *attempt, results <-chan sent) sent {
 		if r.attempt == a {
 			other = b
 		}
-		other.stop(errLost)
+		other.early.stop(errLost)
 		return r
 	}
 	c.fail(r, o)
@@ -107,13 +107,13 @@ func (c *call) fail(r sent, o outcome) {
 	if resp := r.attempt.watch(r.resp); resp != nil {
 		discard(resp)
 	}
-	c.past = append(c.past, r.attempt.record(o, r.err))
-	c.tried = append(c.tried, r.attempt.at.life())
+	c.note(r.attempt, o, r.err)
 }
 
 // start sends an attempt in a goroutine.
 func (a *attempt) start(body io.ReadCloser, results chan<- sent, over <-chan struct{}) {
-	a.parent, a.stop = context.WithCancelCause(a.call.ctx)
+	e := a.ending()
+	e.parent, e.stop = context.WithCancelCause(a.call.ctx)
 	go func() {
 		resp, err := a.send(body)
 		select {
@@ -129,6 +129,7 @@ func (a *attempt) start(body io.ReadCloser, results chan<- sent, over <-chan str
 func (a *attempt) lost(resp *http.Response, err error) {
 	a.wire.settle()
 	a.resent(a.call.t.now())
+	a.unlisten()
 	a.gaveUp(a.call.t.now())
 	if resp != nil {
 		_ = resp.Body.Close()

@@ -27,21 +27,12 @@ const (
 func Inbound(r *http.Request) (ctx context.Context, cancel context.CancelFunc) {
 	ctx, cancel = r.Context(), func() {}
 	if n := attemptOf(r.Header); n > 1 {
-		ctx = context.WithValue(ctx, attemptKey{}, n)
+		ctx = carrying(ctx, func(c *carried) { c.attempt = n })
 	}
 	if left, ok := timeoutOf(r.Header); ok {
 		return context.WithTimeout(ctx, left)
 	}
 	return ctx, cancel
-}
-
-type attemptKey struct{}
-
-// servedAttempt is the number of the attempt in whose service a request is
-// made, 0 if that is not known.
-func servedAttempt(ctx context.Context) int {
-	n, _ := ctx.Value(attemptKey{}).(int)
-	return n
 }
 
 // attemptOf returns the attempt's number, 0 if none can be read.

@@ -5,8 +5,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
+
+	"fairlead.dev/registry"
 )
 
 // A load is what this client has learned of one life of one instance. It
@@ -26,7 +27,7 @@ type load struct {
 // What is told of an instance again and again is made once, on first use.
 type told struct {
 	span   atomic.Pointer[trace.SpanStartOption]
-	points lookup[measurement, []metric.RecordOption]
+	points atomic.Pointer[points]
 }
 
 func (l *load) toldOf() *told {
@@ -35,6 +36,14 @@ func (l *load) toldOf() *told {
 	}
 	l.told.CompareAndSwap(nil, &told{})
 	return l.told.Load()
+}
+
+func (t *told) pointsOf(realm string, in *registry.Instance) *points {
+	if known := t.points.Load(); known != nil {
+		return known
+	}
+	t.points.CompareAndSwap(nil, &points{realm: realm, service: in.Service, instance: in.ID})
+	return t.points.Load()
 }
 
 // failing tells whether it failed so often that it deserves to be ejected.

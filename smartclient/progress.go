@@ -17,15 +17,8 @@ type Progress struct {
 	Instance string
 }
 
-type progressKey struct{}
-
 // WithProgress has calls with the context tell how they come along. A Progress
 // serves one call at a time.
 func WithProgress(ctx context.Context, p *Progress) context.Context {
-	return context.WithValue(ctx, progressKey{}, p)
-}
-
-func progressOf(ctx context.Context) *Progress {
-	p, _ := ctx.Value(progressKey{}).(*Progress)
-	return p
+	return carrying(ctx, func(c *carried) { c.progress = p })
 }

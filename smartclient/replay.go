@@ -23,9 +23,9 @@ func closeBody(req *http.Request) {
 }
 
 // A replay hands out a request's body, once for each attempt, as long as that
-// is possible.
+// is possible. The nil one is of a request without a body.
 type replay struct {
-	body   io.ReadCloser                 // the first attempt's; nil if there is none
+	body   io.ReadCloser                 // the first attempt's
 	again  func() (io.ReadCloser, error) // a fresh copy; nil if there is none
 	single *singleBody                   // stands in for body if there is no copy
 	given  int
@@ -36,8 +36,6 @@ type replay struct {
 // body can be given a second time.
 func newReplay(req *http.Request, buffer bool) (replay, error) {
 	switch {
-	case !hasBody(req):
-		return replay{body: req.Body}, nil
 	case req.GetBody != nil:
 		return replay{body: req.Body, again: req.GetBody}, nil
 	case buffer && req.ContentLength > 0 && req.ContentLength <= mostBuffered:
@@ -60,6 +58,9 @@ func newBuffered(req *http.Request) (replay, error) {
 
 // next returns the body for one more attempt.
 func (r *replay) next() (io.ReadCloser, error) {
+	if r == nil {
+		return nil, nil
+	}
 	r.given++
 	switch {
 	case r.single != nil:
@@ -71,23 +72,24 @@ func (r *replay) next() (io.ReadCloser, error) {
 }
 
 // possible tells whether one more attempt can have the body.
-func (r *replay) possible() bool { return r.single == nil || !r.single.read.Load() }
+func (r *replay) possible() bool { return r == nil || r.single == nil || !r.single.read.Load() }
 
 // copied tells whether two attempts can have the body at a time.
 func (r *replay) copied() bool {
-	return r.single == nil && (r.again != nil || r.body == nil || r.body == http.NoBody)
+	return r == nil || r.single == nil && r.again != nil
 }
 
 // broken tells whether reading the caller's body failed.
-func (r *replay) broken() bool { return r.single != nil && r.single.broken.Load() }
+func (r *replay) broken() bool { return r != nil && r.single != nil && r.single.broken.Load() }
 
 // end lets the last attempt close the body for good, or closes it if no
 // attempt will.
 func (r *replay) end(answered bool) {
 	switch {
+	case r == nil:
 	case r.single != nil:
 		r.single.end(answered)
-	case r.given == 0 && r.body != nil:
+	case r.given == 0:
 		_ = r.body.Close()
 	}
 }

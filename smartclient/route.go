@@ -96,22 +96,19 @@ func (r Routes) String() string {
 	return strings.Join(elements, ",")
 }
 
-type routesKey struct{}
-
 // WithRoutes returns a context whose requests take these routes, and carry them
 // on. They add to those of ctx, and count before them.
 func WithRoutes(ctx context.Context, r Routes) context.Context {
 	if len(r) == 0 {
 		return ctx
 	}
-	return context.WithValue(ctx, routesKey{}, merged(RoutesOf(ctx), r))
+	return carrying(ctx, func(c *carried) { c.routes = merged(c.routes, r) })
 }
 
 // RoutesOf returns the routes of a context, nil if it has none. They are
 // shared: do not change them.
 func RoutesOf(ctx context.Context) Routes {
-	r, _ := ctx.Value(routesKey{}).(Routes)
-	return r
+	return carriedBy(ctx).routes
 }
 
 func merged(before, more Routes) Routes {
@@ -122,9 +119,8 @@ func merged(before, more Routes) Routes {
 }
 
 // routesOf returns the routes of a request: those of its header count before
-// those of its context.
-func routesOf(req *http.Request) (Routes, error) {
-	carried := RoutesOf(req.Context())
+// those that its context carries.
+func routesOf(req *http.Request, carried Routes) (Routes, error) {
 	values := req.Header[RouteHeader]
 	if len(values) == 0 {
 		return carried, nil

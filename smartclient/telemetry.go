@@ -2,13 +2,11 @@ package smartclient
 
 import (
 	"context"
-	"net/http"
 	"reflect"
 	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
@@ -37,6 +35,7 @@ type telemetry struct {
 	instances  bool                          // in metrics
 	tracer     trace.Tracer                  // nil: no spans
 	propagator propagation.TextMapPropagator // nil: the global one
+	unset      propagation.TextMapPropagator // the global one that says nothing; nil: none
 	measured   *instruments                  // nil: no metrics
 }
 
@@ -49,21 +48,11 @@ type instruments struct {
 	hedges   metric.Int64Counter
 	picks    metric.Int64Counter
 	unheard  metric.Int64Counter
-	// Options are kept as the slices that they are handed over in, which would
-	// be made anew with each point otherwise.
-	ways    lookup[way, []metric.AddOption]
-	options lookup[measurement, []metric.RecordOption]
-}
-
-// A measurement is the set of attributes of a point; there are few of them.
-type measurement struct {
-	service, method, failure string
-	status                   int
 }
 
 func newTelemetry(o Options) *telemetry {
 	return &telemetry{
-		realm: o.Realm, instances: o.MeasureInstances, propagator: o.Propagator,
+		realm: o.Realm, instances: o.MeasureInstances, propagator: o.Propagator, unset: unsetPropagator(),
 		tracer: newTracer(o.TracerProvider), measured: newInstruments(o),
 	}
 }
@@ -121,13 +110,13 @@ func (t *telemetry) start(a *attempt) (context.Context, trace.Span) {
 	if t.tracer == nil {
 		return a.base(), nil
 	}
-	method := methodName(req.Method)
-	ctx, span := t.tracer.Start(a.base(), method, clientKind, methodOptions[method], t.placeOf(a.at))
+	m := knownMethod(req.Method)
+	ctx, span := t.tracer.Start(a.base(), m.name(), clientKind, m.attributes(), t.placeOf(a.at))
 	if !span.IsRecording() {
 		return ctx, span
 	}
 	span.SetAttributes(semconv.URLFull(req.URL.Redacted()))
-	if method == otherMethod {
+	if m == methodOther {
 		span.SetAttributes(semconv.HTTPRequestMethodOriginal(req.Method))
 	}
 	if a.number > 1 {
@@ -181,36 +170,12 @@ func (t *telemetry) measure(a *attempt, took time.Duration, err error) {
 	if t.measured == nil || !t.measured.duration.Enabled(a.ctx) {
 		return
 	}
-	m := measurement{
-		service: a.call.service, method: methodName(a.call.req.Method),
-		status: a.status, failure: failureOf(a.status, err),
-	}
-	known, instance := &t.measured.options, ""
+	at := &a.call.balancer.points
 	if t.instances {
-		known, instance = &a.at.load.toldOf().points, a.at.instance.ID
+		at = a.at.load.toldOf().pointsOf(t.realm, a.at.instance)
 	}
-	options, ok := known.get(m)
-	if !ok {
-		options = known.add(m, func() []metric.RecordOption { return []metric.RecordOption{t.attributes(m, instance)} })
-	}
+	options := at.attempt(knownMethod(a.call.req.Method), a.status, err)
 	t.measured.duration.Record(a.ctx, took.Seconds(), options...)
-}
-
-func (t *telemetry) attributes(m measurement, instance string) metric.MeasurementOption {
-	set := []attribute.KeyValue{
-		realmKey.String(t.realm), serviceKey.String(m.service),
-		semconv.ServerAddress(m.service), semconv.HTTPRequestMethodKey.String(m.method),
-	}
-	if instance != "" {
-		set = append(set, instanceKey.String(instance))
-	}
-	if m.status > 0 {
-		set = append(set, semconv.HTTPResponseStatusCode(m.status))
-	}
-	if m.failure != "" {
-		set = append(set, semconv.ErrorTypeKey.String(m.failure))
-	}
-	return metric.WithAttributeSet(attribute.NewSet(set...))
 }
 
 // count adds to one of the counters, chosen by which.
@@ -221,38 +186,16 @@ func (t *telemetry) count(ctx context.Context, service string, n int, which func
 	which(t.measured).Add(ctx, int64(n), metric.WithAttributes(realmKey.String(t.realm), serviceKey.String(service)))
 }
 
-// A way is how an instance of a service was chosen.
-type way struct{ service, how string }
-
-// The ways of choosing.
-const (
-	byBalance = "balanced"
-	byRoute   = "route"   // the caller named it
-	byNeed    = "ejected" // a probe, or there was nothing better
-	byPanic   = "panic"   // fewer than half are well, so all are used
-	byWarmth  = "slow-start"
-)
-
-const pickKey = attribute.Key("fairlead.pick")
-
 // picked counts the choice of an instance.
 func (t *telemetry) picked(a *attempt) {
 	if t.measured == nil || !t.measured.picks.Enabled(a.call.ctx) {
 		return
 	}
-	w := way{a.call.service, a.chosen()}
-	options, ok := t.measured.ways.get(w)
-	if !ok {
-		options = t.measured.ways.add(w, func() []metric.AddOption {
-			set := attribute.NewSet(realmKey.String(t.realm), serviceKey.String(w.service), pickKey.String(w.how))
-			return []metric.AddOption{metric.WithAttributeSet(set)}
-		})
-	}
-	t.measured.picks.Add(a.call.ctx, 1, options...)
+	t.measured.picks.Add(a.call.ctx, 1, a.call.balancer.points.pick(a.chosen())...)
 }
 
 // chosen tells how the attempt's instance was.
-func (a *attempt) chosen() string {
+func (a *attempt) chosen() way {
 	switch v := a.call.view; {
 	case a.call.route() != "":
 		return byRoute
@@ -272,49 +215,6 @@ func resends(i *instruments) metric.Int64Counter    { return i.resends }
 func unobserved(i *instruments) metric.Int64Counter { return i.unheard }
 func hedges(i *instruments) metric.Int64Counter     { return i.hedges }
 func ejections(i *instruments) metric.Int64Counter  { return i.ejected }
-
-// carrier returns what passes the context's trace on, nil if there is nothing
-// to pass.
-func (t *telemetry) carrier(ctx context.Context) propagation.TextMapPropagator {
-	if t.propagator != nil {
-		return t.propagator
-	}
-	if global := otel.GetTextMapPropagator(); len(global.Fields()) > 0 {
-		return global
-	}
-	if trace.SpanContextFromContext(ctx).IsValid() || baggage.FromContext(ctx).Len() > 0 {
-		return w3c
-	}
-	return nil
-}
-
-var w3c = propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})
-
-// otherMethod stands for methods that are not well known, which a stranger
-// could otherwise multiply without end.
-const otherMethod = "_OTHER"
-
-var methodOptions = map[string]trace.SpanStartOption{
-	http.MethodGet: methodAttribute(http.MethodGet), http.MethodHead: methodAttribute(http.MethodHead),
-	http.MethodPost: methodAttribute(http.MethodPost), http.MethodPut: methodAttribute(http.MethodPut),
-	http.MethodPatch: methodAttribute(http.MethodPatch), http.MethodDelete: methodAttribute(http.MethodDelete),
-	http.MethodConnect: methodAttribute(http.MethodConnect), http.MethodOptions: methodAttribute(http.MethodOptions),
-	http.MethodTrace: methodAttribute(http.MethodTrace), otherMethod: methodAttribute(otherMethod),
-}
-
-func methodAttribute(method string) trace.SpanStartOption {
-	return trace.WithAttributes(semconv.HTTPRequestMethodKey.String(method))
-}
-
-func methodName(method string) string {
-	if method == "" {
-		return http.MethodGet
-	}
-	if _, known := methodOptions[method]; known {
-		return method
-	}
-	return otherMethod
-}
 
 // failureOf returns error.type: the status from 400 on, or the error's type.
 func failureOf(status int, err error) string {

@@ -1,10 +1,12 @@
 package smartclient
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
 	"net/http/httptrace"
+	"sync"
 	"sync/atomic"
 )
 
@@ -19,15 +21,58 @@ type wire struct {
 	sent        bool
 	kept        bool // the last connection had served another request before
 	handshaking atomic.Bool
+	hooks       httptrace.ClientTrace
+	lent        bool // from wires
 }
 
-// trace hooks the wire into net/http.
-func (w *wire) trace(hooks *httptrace.ClientTrace, secure bool) {
-	hooks.GotConn = w.gotConn
-	if secure {
-		hooks.TLSHandshakeStart = func() { w.handshaking.Store(true) }
-		hooks.TLSHandshakeDone = func(_ tls.ConnectionState, err error) { w.handshaking.Store(err != nil) }
+func newWire() *wire {
+	w := &wire{}
+	w.hooks.GotConn = w.gotConn
+	return w
+}
+
+// wires are those that nobody can hold on to once RoundTrip has returned, so
+// they serve one attempt after the other. On a plain connection of this
+// package's own base net/http calls GotConn within RoundTrip only; what it
+// reads of the hooks later never changes.
+var wires = sync.Pool{New: func() any {
+	w := newWire()
+	w.lent = true
+	return w
+}}
+
+// listen gives the attempt a wire, and returns the context by which net/http
+// finds it. Hooks that other goroutines may call, or that a caller's own are
+// mixed into, are not used again.
+func (a *attempt) listen(ctx context.Context) context.Context {
+	secure, progress := a.at.instance.Scheme == "https", a.call.progress
+	if a.call.t.ours && !secure && progress == nil && httptrace.ContextClientTrace(ctx) == nil {
+		a.wire = wires.Get().(*wire)
+		return httptrace.WithClientTrace(ctx, &a.wire.hooks)
 	}
+	a.wire = newWire()
+	if secure {
+		a.wire.watchHandshake()
+	}
+	if progress != nil {
+		a.wire.hooks.Got1xxResponse = progress.Interim
+	}
+	return httptrace.WithClientTrace(ctx, &a.wire.hooks)
+}
+
+// unlisten gives the wire back. Only what came of it is kept.
+func (a *attempt) unlisten() {
+	w := a.wire
+	a.wire = nil
+	if w != nil && w.lent {
+		w.conn, w.conns, w.sent, w.kept = nil, 0, false, false
+		wires.Put(w)
+	}
+}
+
+func (w *wire) watchHandshake() {
+	w.hooks.TLSHandshakeStart = func() { w.handshaking.Store(true) }
+	w.hooks.TLSHandshakeDone = func(_ tls.ConnectionState, err error) { w.handshaking.Store(err != nil) }
 }
 
 func (w *wire) gotConn(info httptrace.GotConnInfo) {
