@@ -11,6 +11,7 @@
 //
 //	identity  s0     requests for identity go to backend s0
 //	billing   n1     s1 is billing's, but it has no instance that may be used
+//	vault     a2     the sidecar itself carries it, see [Aside]
 //
 // So a new service is an entry of the map, and an instance is a server that is
 // added through the runtime API: neither needs a reload. A server's name says

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // errNoSlot says that there are more services than slots.
@@ -142,9 +143,12 @@ func (m *model) put(slot, name string, s running) {
 // slotName is the backend of a slot.
 func slotName(n int) string { return "s" + strconv.Itoa(n) }
 
-// entryOf is what the map says of a service in a slot.
-func entryOf(slot string, usable bool) string {
-	if usable {
+// entry is what the map says of a farm in a slot.
+func (f *farm) entry(slot string) string {
+	switch {
+	case f.aside:
+		return "a" + slot[1:]
+	case f.usable():
 		return slot
 	}
 	return "n" + slot[1:]
@@ -152,7 +156,7 @@ func entryOf(slot string, usable bool) string {
 
 // slotIn returns the slot that an entry means, "" if it means none.
 func slotIn(entry string, slots int) string {
-	if len(entry) < 2 || entry[0] != 's' && entry[0] != 'n' {
+	if len(entry) < 2 || !strings.Contains("sna", entry[:1]) {
 		return ""
 	}
 	n, err := strconv.Atoi(entry[1:])
@@ -208,7 +212,7 @@ func plan(farms []*farm, have *model, settled map[*farm]bool) ([]command, error)
 	wanted[seenKey] = "-"
 	owners := make(map[string]*farm, len(farms))
 	for _, f := range farms {
-		wanted[f.service] = entryOf(slots[f.service], f.usable())
+		wanted[f.service] = f.entry(slots[f.service])
 		owners[slots[f.service]] = f
 	}
 

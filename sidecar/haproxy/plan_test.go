@@ -111,7 +111,7 @@ func TestPlanWithoutASlot(t *testing.T) {
 }
 
 func TestSlotIn(t *testing.T) {
-	for entry, want := range map[string]string{"s0": "s0", "n1": "s1", "s2": "", "s01": "", "s+1": "", "s-1": "", "": "", "-": "", "x0": "", "s": ""} {
+	for entry, want := range map[string]string{"s0": "s0", "n1": "s1", "a1": "s1", "s2": "", "s01": "", "s+1": "", "s-1": "", "": "", "-": "", "x0": "", "s": ""} {
 		if got := slotIn(entry, 2); got != want {
 			t.Errorf("%q is slot %q, want %q", entry, got, want)
 		}

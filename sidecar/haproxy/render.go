@@ -108,7 +108,7 @@ func linesOf(f *farm) []serverLine {
 func renderMap(farms []*farm, slots map[string]string, seen bool) []byte {
 	entries := make(map[string]string, len(farms)+1)
 	for _, f := range farms {
-		entries[f.service] = entryOf(slots[f.service], f.usable())
+		entries[f.service] = f.entry(slots[f.service])
 	}
 	if seen {
 		entries[seenKey] = "-"
@@ -170,14 +170,18 @@ func (s structure) fronts() []front {
 			list[i].Name = fmt.Sprintf("door%d", i)
 		}
 		if d.Service != "" {
-			list[i].Refusals, list[i].HandedOver = texts(refusalsOfService()), []string{routed}
+			list[i].Refusals, list[i].HandedOver = texts(refusalsOfService()), []string{routed, carriedAside}
 		}
 	}
 	return list
 }
 
-// routed is the condition of requests that name an instance.
-const routed = "{ req.fhdr(fairlead-route) -m found }"
+const (
+	// routed is the condition of requests that name an instance.
+	routed = "{ req.fhdr(fairlead-route) -m found }"
+	// carriedAside is that of requests for services which HAProxy cannot carry.
+	carriedAside = "{ var(txn.slot) -m beg a }"
+)
 
 // allRealms are those that requests may name, for people.
 func (s structure) allRealms() string {
@@ -187,7 +191,7 @@ func (s structure) allRealms() string {
 // handedOver are the conditions of requests that go to the sidecar as they came.
 func (s structure) handedOver() []string {
 	conditions := []string{
-		routed,
+		routed, carriedAside,
 		"!named !absolute own_host",
 	}
 	if len(s.realms) > 0 {

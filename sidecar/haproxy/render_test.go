@@ -12,7 +12,7 @@ import (
 
 var serverForm = regexp.MustCompile(`^  server [a-z0-9-]+_[0-9a-f.:]+ [0-9a-f.:\[\]]+ weight [0-9]+( disabled)?$`)
 
-var commandForm = regexp.MustCompile(`^(add server s\d+/[a-z0-9-]+_[0-9a-f.:]+ [0-9a-f.:\[\]]+ weight \d+|(set|del) server s\d+/[a-z0-9-]+_[0-9a-f.:]+( (state|weight) [a-z0-9]+)?|(add|set) map services\.map ([a-z0-9-]+|\*) [sn]?[0-9-]+)$`)
+var commandForm = regexp.MustCompile(`^(add server s\d+/[a-z0-9-]+_[0-9a-f.:]+ [0-9a-f.:\[\]]+ weight \d+|(set|del) server s\d+/[a-z0-9-]+_[0-9a-f.:]+( (state|weight) [a-z0-9]+)?|(add|set) map services\.map ([a-z0-9-]+|\*) [sna]?[0-9-]+)$`)
 
 // FuzzNames: whatever a registry says, it is servers and entries of the map,
 // and nothing else of the configuration or of the commands changes.

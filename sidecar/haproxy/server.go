@@ -36,6 +36,8 @@ type server struct {
 type farm struct {
 	service string
 	servers []server // sorted by name
+	// aside tells that the sidecar carries its requests, because HAProxy cannot.
+	aside bool
 }
 
 // usable tells whether the farm may be sent requests.

@@ -8,6 +8,10 @@ import (
 	"fairlead.dev/registry"
 )
 
+// secure is the scheme of instances that HAProxy is not given: it would know
+// neither names nor addresses in certificates as the built-in plane does.
+const secure = "https"
+
 // lookup returns the address of an instance's host.
 type lookup func(host string) (netip.Addr, bool)
 
@@ -22,6 +26,10 @@ func farmOf(s *registry.Service, find lookup) (f *farm, left []string) {
 		largest = max(largest, in.Weight)
 	}
 	for in := range s.All() {
+		if in.Scheme == secure {
+			f.aside = true
+			continue
+		}
 		addr, ok := addressOf(&in, find)
 		if !ok {
 			left = append(left, in.ID)
@@ -47,7 +55,7 @@ func candidatesOf(s *registry.Service) map[string]bool {
 
 // addressOf returns where an instance is to be reached.
 func addressOf(in *registry.Instance, find lookup) (netip.AddrPort, bool) {
-	if registry.ValidateName("instance", in.ID) != nil || in.Port < 1 || in.Port > 65535 || in.Scheme == "https" {
+	if registry.ValidateName("instance", in.ID) != nil || in.Port < 1 || in.Port > 65535 {
 		return netip.AddrPort{}, false
 	}
 	addr, err := netip.ParseAddr(in.Host)
@@ -73,27 +81,56 @@ type wishes struct {
 type shaped struct {
 	from *registry.Service
 	farm *farm
-	left []string
+	// secure tells of instances that have the farm go aside.
+	secure bool
+	left   []string
 }
 
 // of returns the farms of a table, sorted by service.
 func (w *wishes) of(t *registry.Table, find lookup) []*farm {
 	next := make(map[string]shaped, len(w.shaped))
-	var farms []*farm
 	for s := range t.Services() {
-		if registry.ValidateName("service", s.Name) != nil || s.Len() == 0 {
+		if registry.ValidateName("service", s.Name) != nil || s.Len() == 0 && len(s.Meta.Rules) == 0 {
 			continue
 		}
 		known, ok := w.shaped[s.Name]
 		if !ok || known.from != s {
 			known = shaped{from: s}
 			known.farm, known.left = farmOf(s, find)
+			known.secure = known.farm.aside
 		}
 		next[s.Name] = known
-		farms = append(farms, known.farm)
 	}
 	w.shaped = next
+	return w.farms(t)
+}
+
+// farms returns those that have a server or go aside. A service whose rules
+// lead to one that goes aside does so too: its rules are to be followed once,
+// and by whoever sends the request on.
+func (w *wishes) farms(t *registry.Table) (farms []*farm) {
+	for s := range t.Services() {
+		known, ok := w.shaped[s.Name]
+		if !ok {
+			continue
+		}
+		if aside := known.secure || w.leadsAside(s.Meta.Rules); aside != known.farm.aside {
+			other := *known.farm
+			other.aside = aside
+			known.farm = &other
+			w.shaped[s.Name] = known
+		}
+		if s.Len() > 0 || known.farm.aside {
+			farms = append(farms, known.farm)
+		}
+	}
 	return farms
+}
+
+func (w *wishes) leadsAside(rules []registry.Rule) bool {
+	return slices.ContainsFunc(rules, func(r registry.Rule) bool {
+		return slices.ContainsFunc(r.Split, func(share registry.Share) bool { return w.shaped[share.Service].secure })
+	})
 }
 
 // reshape has every service looked at again, because what names mean has

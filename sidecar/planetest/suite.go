@@ -42,6 +42,7 @@ func Run(t *testing.T, make Maker) {
 	t.Run("another realm", func(t *testing.T) { anotherRealm(t, make) })
 	t.Run("a service's own port", func(t *testing.T) { ownPort(t, make) })
 	t.Run("a socket", func(t *testing.T) { socket(t, make) })
+	t.Run("instances by https", func(t *testing.T) { byHTTPS(t, make) })
 	t.Run("bounded connections", func(t *testing.T) { bounded(start(t, make, Ways{MaxConnections: 1})) })
 	t.Run("other hosts", func(t *testing.T) { otherHosts(start(t, make, Ways{Others: true})) })
 }

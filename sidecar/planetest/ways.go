@@ -3,6 +3,8 @@ package planetest
 import (
 	"bufio"
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
@@ -253,4 +255,60 @@ func (g *rig) dial() net.Conn {
 	}
 	g.t.Cleanup(func() { conn.Close() })
 	return conn
+}
+
+// byHTTPS: instances may be, whose certificate is looked at; also by rules.
+func byHTTPS(t *testing.T, make Maker) {
+	backend := httptest.NewTLSServer(Says("secure"))
+	defer backend.Close()
+	trust(t, backend.Certificate())
+	g := start(t, make, Ways{})
+	in := Instance("identity", "a", backend.Listener.Addr().String(), 1)
+	in.Scheme = "https"
+	impostor := in
+	impostor.Service, impostor.Host = "impostor", "localhost"
+	to := func(names ...string) registry.Meta {
+		rule := registry.Rule{PathPrefix: "/split"}
+		for _, name := range names {
+			rule.Split = append(rule.Split, registry.Share{Service: name, Weight: 1})
+		}
+		return registry.Meta{Rules: []registry.Rule{rule}}
+	}
+	g.table = g.table.WithMeta("orders", to("orders", "identity"), 8).WithMeta("front", to("identity"), 9)
+	g.revision = 9
+	g.set(in, impostor, g.serve("orders", "a", Says("plain")))
+	for _, c := range []struct{ way, path, want string }{
+		{named("identity"), "/x", "secure /x"}, {"Host: identity.service", "/x", "secure /x"},
+		{named("orders"), "/x", "plain /x"}, {named("front"), "/split", "secure /split"},
+	} {
+		if res, body := g.get(c.path, c.way); body != c.want {
+			t.Errorf("%s%s got %d %s", c.way, c.path, res.StatusCode, body)
+		}
+	}
+	counts := map[string]int{}
+	for range 100 {
+		_, body := g.get("/split", named("orders"))
+		counts[body]++
+	}
+	if a, b := counts["secure /split"], counts["plain /split"]; a < 20 || b < 20 || a+b != 100 {
+		t.Errorf("halves are %v", counts)
+	}
+	if res, body := g.get("/x", named("impostor")); res.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("one whose certificate is another's got %d %s", res.StatusCode, body)
+	}
+	in.Enabled = false
+	g.set(in)
+	res, body := g.get("/x", named("identity"))
+	g.isProblem("a disabled one", res, body, 503, "none-enabled")
+}
+
+// trust has programs of this process trust a certificate, if it is the first one
+// that any of them looks at.
+func trust(t *testing.T, cert *x509.Certificate) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "roots.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SSL_CERT_FILE", file)
 }
