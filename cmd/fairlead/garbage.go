@@ -18,10 +18,10 @@ const (
 	garbageFor = 4 * time.Second
 	// garbageLeast and garbageRoom bound what that may be; more than lives in it
 	// is too much for a large heap alone.
-	garbageLeast, garbageRoom = 48 << 20, 128 << 20
+	garbageLeast, garbageRoom = 48 << 20, 256 << 20
 	// garbageFew and garbageMost bound what that makes of Go's setting, in
 	// percent.
-	garbageFew, garbageMost = 10, 400
+	garbageFew, garbageMost = 10, 800
 	garbageCheck            = time.Second
 	// spareMost is how much memory may be left over from busier times, beside a
 	// quarter of what is in use. Go gives it back by itself, but takes minutes.

@@ -10,8 +10,8 @@ func TestGarbagePercent(t *testing.T) {
 		want       int
 	}{
 		{"new", 0, 0, garbageMost},
-		{"small and at rest", 10 * mib, 0, garbageMost},
-		{"small and busy", 64 * mib, 500 * mib, 200},
+		{"small and at rest", 12 * mib, 0, 400},
+		{"small and busy", 64 * mib, 500 * mib, 400},
 		{"large and at rest", 480 * mib, mib, 10},
 		{"large, with heartbeats", 240 * mib, 15 * mib, 25},
 		{"large and busy", 480 * mib, 500 * mib, 100},

@@ -29,7 +29,8 @@ var rules = []rule{
 	{pkg: "schemas/*", imports: []string{"schemas"}},
 
 	{pkg: "registry"},
-	{pkg: "registry/protocol", imports: []string{"registry"}},
+	{pkg: "registry/protocol/plainjson"},
+	{pkg: "registry/protocol", imports: []string{"registry", "registry/protocol/plainjson"}},
 	{pkg: "registry/atlasclient", imports: []string{"registry", "registry/protocol", "bus"}, client: true},
 	{pkg: "registry/*", imports: []string{"registry", "registry/protocol"}},
 

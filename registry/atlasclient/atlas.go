@@ -12,13 +12,29 @@ import (
 
 // Register implements [registry.Atlas].
 func (c *Client) Register(ctx context.Context, k registry.Key, r registry.Registration, life registry.Life) (registry.Lease, error) {
-	reply, err := ask[protocol.LeaseReply](ctx, c, protocol.Register, k, protocol.RegisterRequest{
+	if err := k.Validate(); err != nil {
+		return registry.Lease{}, fmt.Errorf("%s: %w", protocol.Register, err)
+	}
+	reply, err := c.register(ctx, k, protocol.RegisterRequest{
 		Registration: r.WithDefaults(), Incarnation: life.Incarnation, Token: life.Token, Via: c.via,
 	})
 	if err == nil {
 		c.pulse.registered(k, reply.Beats)
 	}
 	return reply.Lease(), err
+}
+
+func (c *Client) register(ctx context.Context, k registry.Key, body protocol.RegisterRequest) (reply protocol.LeaseReply, err error) {
+	data, err := c.exchange(ctx, protocol.Subject(protocol.Register, k), body)
+	if err == nil {
+		if reply, err = protocol.ReadLeaseReply(data); err != nil {
+			err = notUnderstood(err)
+		}
+	}
+	if err != nil {
+		return protocol.LeaseReply{}, fmt.Errorf("%s %s: %w", protocol.Register, k, err)
+	}
+	return reply, nil
 }
 
 // Heartbeat implements [registry.Atlas]. Where a client speaks for several

@@ -20,9 +20,23 @@ import (
 const requestTimeout = 5 * time.Second
 
 func (c *Client) request(ctx context.Context, subject string, body, reply any) error {
-	data, err := json.Marshal(body)
+	data, err := c.exchange(ctx, subject, body)
 	if err != nil {
 		return err
+	}
+	if err := json.Unmarshal(data, reply); err != nil {
+		return notUnderstood(err)
+	}
+	return nil
+}
+
+func notUnderstood(err error) error { return fmt.Errorf("answer is not to be understood: %w", err) }
+
+// exchange returns the body of an answer that is no refusal.
+func (c *Client) exchange(ctx context.Context, subject string, body any) ([]byte, error) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
@@ -30,15 +44,12 @@ func (c *Client) request(ctx context.Context, subject string, body, reply any) e
 	defer release()
 	msg, err := c.conn.Request(ctx, &nats.Msg{Subject: subject, Data: data})
 	if err != nil {
-		return unavailable(cmp.Or(lossOf(ctx), err))
+		return nil, unavailable(cmp.Or(lossOf(ctx), err))
 	}
 	if err := problemOf(msg); err != nil {
-		return err
+		return nil, err
 	}
-	if err := json.Unmarshal(msg.Data, reply); err != nil {
-		return fmt.Errorf("answer is not to be understood: %w", err)
-	}
-	return nil
+	return msg.Data, nil
 }
 
 // errLost ends requests whose answer has nowhere to come to any more: waiting

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"strconv"
 
 	"github.com/nats-io/nats.go"
@@ -30,29 +29,50 @@ const (
 // storeTogether stores all messages or none, one after the other without
 // anything between them, and returns the sequence of the last. They all
 // belong to one stream. A [*jetstream.APIError] says that none was stored, but
-// not because of which; after another error that is unknown. The messages
-// themselves are left as they are.
+// not because of which; after another error that is unknown. After an error the
+// messages are what they were.
 func storeTogether(ctx context.Context, nc *nats.Conn, messages []*nats.Msg) (uint64, error) {
-	id, final := randomID(), len(messages)-1
-	for i, m := range messages[:final] {
-		if err := nc.PublishMsg(inBatch(m, id, i)); err != nil {
+	mark(messages)
+	seq, err := sendTogether(ctx, nc, messages)
+	if err != nil {
+		unmark(messages)
+	}
+	return seq, err
+}
+
+func sendTogether(ctx context.Context, nc *nats.Conn, messages []*nats.Msg) (uint64, error) {
+	final := len(messages) - 1
+	for _, m := range messages[:final] {
+		if err := nc.PublishMsg(m); err != nil {
 			return 0, err
 		}
 	}
-	last := inBatch(messages[final], id, final)
-	last.Header.Set(batchCommit, "1")
-	reply, err := nc.RequestMsgWithContext(ctx, last)
+	reply, err := nc.RequestMsgWithContext(ctx, messages[final])
 	if err != nil {
 		return 0, err
 	}
 	return parseBatchAck(reply.Data, len(messages))
 }
 
-func inBatch(m *nats.Msg, id string, i int) *nats.Msg {
-	header := make(nats.Header, len(m.Header)+3)
-	maps.Copy(header, m.Header)
-	header[batchID], header[batchSequence] = []string{id}, []string{strconv.Itoa(i + 1)}
-	return &nats.Msg{Subject: m.Subject, Header: header, Data: m.Data}
+// mark makes messages those of a batch.
+func mark(messages []*nats.Msg) {
+	id, numbers := []string{randomID()}, make([]string, len(messages))
+	for i, m := range messages {
+		numbers[i] = strconv.Itoa(i + 1)
+		if m.Header == nil {
+			m.Header = nats.Header{}
+		}
+		m.Header[batchID], m.Header[batchSequence] = id, numbers[i:i+1]
+	}
+	messages[len(messages)-1].Header[batchCommit] = []string{"1"}
+}
+
+func unmark(messages []*nats.Msg) {
+	for _, m := range messages {
+		for _, name := range []string{batchID, batchSequence, batchCommit} {
+			delete(m.Header, name)
+		}
+	}
 }
 
 func parseBatchAck(data []byte, size int) (uint64, error) {

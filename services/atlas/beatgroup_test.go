@@ -20,7 +20,7 @@ func together(k registry.Key, l registry.Lease, s registry.Status) protocol.Inst
 	}
 }
 
-func sendTogether(t *testing.T, conn *bus.Conn, carrier registry.Key, beats ...protocol.InstanceBeat) (protocol.BeatsReply, error) {
+func beatTogether(t *testing.T, conn *bus.Conn, carrier registry.Key, beats ...protocol.InstanceBeat) (protocol.BeatsReply, error) {
 	t.Helper()
 	return ask[protocol.BeatsReply](t, conn, protocol.Subject(protocol.Heartbeat, carrier), protocol.BeatsMessage{Beats: beats})
 }
@@ -74,7 +74,7 @@ func TestAnAnswerNamesThoseOfManyThatAreRefused(t *testing.T) {
 	invalid := registry.Key{Realm: "local", Service: "identity", Instance: "no body"}
 	stale := together(host001, lease, registry.Passing)
 	stale.Token = "somebody else's guess"
-	reply, err := sendTogether(t, b.app, unknown,
+	reply, err := beatTogether(t, b.app, unknown,
 		together(host001, lease, registry.Warning), together(unknown, lease, registry.Passing),
 		together(invalid, lease, registry.Passing), stale)
 	if err != nil {
@@ -105,7 +105,7 @@ func TestOneOfManyThatComesLateDoesNotUndoADrain(t *testing.T) {
 	if err := heartbeat(t, b.app, host001, lease, registry.Draining); err != nil {
 		t.Fatal(err)
 	}
-	if reply, err := sendTogether(t, b.app, host001, together(host001, lease, registry.Passing)); err != nil || len(reply.Refused) > 0 {
+	if reply, err := beatTogether(t, b.app, host001, together(host001, lease, registry.Passing)); err != nil || len(reply.Refused) > 0 {
 		t.Fatalf("%+v, %v", reply, err)
 	}
 	in, _ := n.tableFor(t, "local").Service("identity").Instance(host001.Instance)
@@ -122,7 +122,7 @@ func TestAGroupMovesItsInstancesToItsConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	program := dial(t, bus.Options{URL: b.server.ClientURL()})
-	if _, err := sendTogether(t, program, host001, together(host001, lease, registry.Passing)); err != nil {
+	if _, err := beatTogether(t, program, host001, together(host001, lease, registry.Passing)); err != nil {
 		t.Fatal(err)
 	}
 	program.Close()
@@ -137,7 +137,7 @@ func TestGroupsAreBounded(t *testing.T) {
 		"too long": {{HeartbeatMessage: protocol.HeartbeatMessage{Token: strings.Repeat("x", groupBytesMost)}}},
 	} {
 		var fields registry.FieldErrors
-		if _, err := sendTogether(t, b.app, host001, beats...); !errors.As(err, &fields) {
+		if _, err := beatTogether(t, b.app, host001, beats...); !errors.As(err, &fields) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"fairlead.dev/registry/protocol"
+	"fairlead.dev/registry/protocol/plainjson"
 )
 
 // scanned is a heartbeat's message whose texts lie in the bytes it was read
@@ -52,7 +53,7 @@ func scanObject(data []byte) (b scanned, rest []byte, ok bool) {
 		if name, rest, ok = bytes.Cut(rest, []byte(`":`)); !ok || !b.known(name) {
 			return b, nil, false
 		}
-		if value, rest, ok = cutValue(rest); !ok || !b.set(name, value) {
+		if value, rest, ok = plainjson.Cut(rest); !ok || !b.set(name, value) {
 			return b, nil, false
 		}
 		if len(rest) > 0 && rest[0] == '}' {
@@ -80,64 +81,34 @@ func (b *scanned) known(name []byte) bool {
 	return string(name) == "in_flight" || string(name) == "load"
 }
 
-// cutValue takes a text without escapes, with its quotes, or a number.
-func cutValue(data []byte) (value, rest []byte, ok bool) {
-	end := bytes.IndexAny(data, ",}")
-	if len(data) > 0 && data[0] == '"' {
-		end = bytes.IndexByte(data[1:], '"') + 2
-	}
-	if end < 1 || end == 1 && data[0] == '"' {
-		return nil, nil, false
-	}
-	return data[:end], data[end:], true
-}
-
 func (b *scanned) set(name, value []byte) (ok bool) {
 	var err error
 	switch string(name) {
 	case "in_flight":
-		if !isNumber(value) {
+		if !plainjson.IsNumber(value) {
 			return false
 		}
 		b.inFlight, err = strconv.Atoi(string(value))
 	case "load":
-		if !isNumber(value) {
+		if !plainjson.IsNumber(value) {
 			return false
 		}
 		b.load, err = strconv.ParseFloat(string(value), 64)
 	case "incarnation":
-		b.incarnation, ok = text(value)
+		b.incarnation, ok = plainjson.Unquote(value)
 		return ok
 	case "token":
-		b.token, ok = text(value)
+		b.token, ok = plainjson.Unquote(value)
 		return ok
 	case "service":
-		b.service, ok = text(value)
+		b.service, ok = plainjson.Unquote(value)
 		return ok
 	case "instance":
-		b.instance, ok = text(value)
+		b.instance, ok = plainjson.Unquote(value)
 		return ok
 	default:
-		b.status, ok = text(value)
+		b.status, ok = plainjson.Unquote(value)
 		return ok
 	}
 	return err == nil
-}
-
-// isNumber leaves out what Go reads and JSON does not, as "+1" and "0x1".
-func isNumber(value []byte) bool { return value[0] >= '0' && value[0] <= '9' && json.Valid(value) }
-
-// text takes the quotes off, where there is nothing in between that JSON
-// treats specially.
-func text(value []byte) ([]byte, bool) {
-	if len(value) < 2 || value[0] != '"' {
-		return nil, false
-	}
-	inner := value[1 : len(value)-1]
-	for _, c := range inner {
-		if c < ' ' || c == '\\' || c >= 0x80 {
-			return nil, false
-		}
-	}
-	return inner, true
 }

@@ -73,7 +73,7 @@ func TestRecentTransitionsKnowWhatTheyLack(t *testing.T) {
 	for i := range rememberMost + 1 {
 		r.add(transition{entry: entry{seq: uint64(16 + i)}}, start.Add(3*rememberFor))
 	}
-	if len(r.list) != rememberMost || r.after != r.list[0].entry.seq-1 {
+	if len(r.list) > rememberMost || len(r.list) < rememberMost/8*7 || r.after != r.list[0].entry.seq-1 {
 		t.Errorf("%d remembered, after %d", len(r.list), r.after)
 	}
 }

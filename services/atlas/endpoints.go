@@ -257,8 +257,8 @@ func oneLine(s string) string {
 }
 
 func (n *Node) handleRegister(ctx context.Context, r request) (any, error) {
-	req := protocol.RegisterRequest{Registration: registry.Registration{}.WithDefaults()}
-	if err := registry.DecodeLenient(r.data, &req); err != nil {
+	req, err := protocol.ReadRegister(r.data)
+	if err != nil {
 		return nil, err
 	}
 	if err := checkRegister(req); err != nil {

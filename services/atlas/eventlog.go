@@ -27,7 +27,7 @@ const (
 	// eventPause is how long events wait for others after a group of them. A
 	// group costs nearly the same however small it is, and nobody waits for
 	// an event as those wait who register.
-	eventPause = 20 * time.Millisecond
+	eventPause = 60 * time.Millisecond
 	// farewell bounds what a stopping node still publishes.
 	farewell = time.Second
 	// announcementsMost bounds what waits in memory while the stream of events

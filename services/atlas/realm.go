@@ -73,9 +73,11 @@ func (r *realm) current() *registry.Table {
 }
 
 func (r *realm) apply(service string, list []registry.Change) {
-	for _, c := range list {
-		r.table = changed(r.table, service, c)
+	edit := r.table.Edit(service)
+	for i := range list {
+		edit.Apply(&list[i])
 	}
+	r.table = edit.Table()
 	for _, c := range list {
 		if r.listed == nil || c.Instance == nil {
 			continue
@@ -84,16 +86,6 @@ func (r *realm) apply(service string, list []registry.Change) {
 			r.listed(c.Instance, own)
 		}
 	}
-}
-
-func changed(t *registry.Table, service string, c registry.Change) *registry.Table {
-	switch {
-	case c.Meta != nil:
-		return t.WithMeta(service, *c.Meta, c.Revision)
-	case c.Instance == nil:
-		return t.WithoutInstance(service, c.Gone, c.Revision)
-	}
-	return t.WithInstance(*c.Instance)
 }
 
 // forget drops the services of which nothing has been left for long. Those who

@@ -3,7 +3,6 @@ package atlas
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"time"
 
 	"fairlead.dev/registry"
@@ -55,12 +54,6 @@ func decodeRecord(data []byte) (*record, error) {
 		return nil, err
 	}
 	return &r, nil
-}
-
-func (r *record) encode() []byte {
-	// Strings, numbers, times and string maps always encode.
-	data, _ := json.Marshal(r)
-	return data
 }
 
 func (r *record) clone() *record {

@@ -3,6 +3,7 @@ package atlas
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -12,7 +13,8 @@ const (
 	recentFor = 4 * time.Second
 	// rememberFor is how far back it can announce every single event. The
 	// bucket's history of a key is short.
-	rememberFor  = time.Minute
+	rememberFor = time.Minute
+	// rememberMost bounds that; when it is reached the oldest eighth goes.
 	rememberMost = 8192
 )
 
@@ -35,7 +37,12 @@ func (r *recent) add(t transition, now time.Time) {
 
 // forget drops what is too old, and too much.
 func (r *recent) forget(now time.Time) {
-	drop := max(0, len(r.list)-rememberMost)
+	if len(r.list) > rememberMost {
+		const drop = rememberMost / 8 // many at once: the list is copied
+		r.after = r.list[drop-1].entry.seq
+		r.list = slices.Delete(r.list, 0, drop)
+	}
+	drop := 0
 	for drop < len(r.list) && now.Sub(r.list[drop].at) > rememberFor {
 		drop++
 	}
