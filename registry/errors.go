@@ -48,10 +48,15 @@ type FieldErrors []*FieldError
 
 // Add appends err if it is a field error or a list of them; nil is ignored.
 func (e *FieldErrors) Add(err error) {
+	if err != nil { // as nearly always: it costs nothing then
+		e.add(err)
+	}
+}
+
+func (e *FieldErrors) add(err error) {
 	var one *FieldError
 	var many FieldErrors
 	switch {
-	case err == nil:
 	case errors.As(err, &many):
 		*e = append(*e, many...)
 	case errors.As(err, &one):
