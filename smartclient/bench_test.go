@@ -124,3 +124,23 @@ func TestRoundTripAllocates(t *testing.T) {
 		t.Errorf("%v allocations, want at most 4", n)
 	}
 }
+
+// What http.Client does for redirects is not paid for by those that are none.
+func BenchmarkDo(b *testing.B) {
+	o := options(newRealm(at("a", "http://10.0.0.1:1")))
+	resp := answer(nil, 200, nil)
+	o.Base = roundTrip(func(*http.Request) (*http.Response, error) { return resp, nil })
+	o.TracerProvider, o.MeterProvider = tracenoop.NewTracerProvider(), metricnoop.NewMeterProvider()
+	c := smartclient.New(o)
+	req, _ := http.NewRequest("GET", "service://identity/users/1", nil)
+	for name, do := range map[string]func(*http.Request) (*http.Response, error){"at once": c.Do, "through http.Client": c.HTTPClient().Do} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := do(req); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // A Client is an [http.Client] whose URLs may name services. Its methods are
@@ -22,43 +23,51 @@ func New(o Options) *Client {
 	return &Client{http: &http.Client{Transport: t}, transport: t, background: make(chan struct{}, t.options.Background)}
 }
 
-// Do sends a request; see [http.Client.Do]. The request's context bounds all
-// attempts together.
-func (c *Client) Do(req *http.Request) (*http.Response, error) { return c.http.Do(req) }
-
 // Get issues a GET; see [http.Client.Get].
-func (c *Client) Get(url string) (*http.Response, error) { return c.http.Get(url) }
+func (c *Client) Get(url string) (*http.Response, error) {
+	return c.ask(http.MethodGet, url)
+}
 
 // Head issues a HEAD; see [http.Client.Head].
-func (c *Client) Head(url string) (*http.Response, error) { return c.http.Head(url) }
+func (c *Client) Head(url string) (*http.Response, error) {
+	return c.ask(http.MethodHead, url)
+}
 
 // Post issues a POST; see [http.Client.Post].
 func (c *Client) Post(url, contentType string, body io.Reader) (*http.Response, error) {
-	return c.http.Post(url, contentType, body)
+	return c.give(http.MethodPost, url, contentType, body)
 }
 
 // PostForm issues a POST with a form as its body; see [http.Client.PostForm].
 func (c *Client) PostForm(url string, data url.Values) (*http.Response, error) {
-	return c.http.PostForm(url, data)
+	return c.Post(url, "application/x-www-form-urlencoded", strings.NewReader(data.Encode()))
 }
 
 // Put issues a PUT. Like Post, it closes body if that is an io.Closer.
 func (c *Client) Put(url, contentType string, body io.Reader) (*http.Response, error) {
-	req, err := http.NewRequest(http.MethodPut, url, body)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", contentType)
-	return c.http.Do(req)
+	return c.give(http.MethodPut, url, contentType, body)
 }
 
 // Delete issues a DELETE without a body.
 func (c *Client) Delete(url string) (*http.Response, error) {
-	req, err := http.NewRequest(http.MethodDelete, url, nil)
+	return c.ask(http.MethodDelete, url)
+}
+
+func (c *Client) ask(method, url string) (*http.Response, error) {
+	req, err := http.NewRequest(method, url, nil)
 	if err != nil {
 		return nil, err
 	}
-	return c.http.Do(req)
+	return c.Do(req)
+}
+
+func (c *Client) give(method, url, contentType string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequest(method, url, body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", contentType)
+	return c.Do(req)
 }
 
 // CloseIdleConnections closes connections that no request uses.
