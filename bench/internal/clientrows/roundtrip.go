@@ -20,7 +20,7 @@ func roundTrips() Row {
 		Name:  "round-trip",
 		Title: "One request over loopback, beyond what the plain client takes",
 		Method: "GETs one after the other to one instance in another process, in batches of 100 that take turns between the clients; " +
-			"of each client the median batch, less that of plain. No request has a deadline. Allocations are the client process's, in whole numbers: net/http itself starts a timer now and then. `fairlead-bare` has neither retries nor telemetry, " +
+			"of each client the median of how much longer its batch took than plain's of the same turn. No request has a deadline. Allocations are the client process's, in whole numbers: net/http itself starts a timer now and then. `fairlead-bare` has neither retries nor telemetry, " +
 			"`fairlead` has its defaults with metrics recorded, `fairlead-traced` and `otelhttp` record metrics and every span.",
 		Figures: []Figure{
 			{Name: "bare", Title: "bare: time", Unit: "µs", Target: lower(2), Of: clients.FairleadBare, Peers: noPeers},
@@ -130,19 +130,29 @@ func aboveThePlain(all map[string][]batch) (Values, error) {
 	if len(all[clients.Plain]) == 0 {
 		return nil, errNoPlain
 	}
-	plain := middle(all[clients.Plain])
+	plain := all[clients.Plain]
 	v := Values{}
 	for name, batches := range all {
-		b := middle(batches)
+		more := middle(above(batches, plain))
 		for _, figure := range []string{"bare", "full", "traced"} {
-			v.set(figure, name, b.wall-plain.wall)
+			v.set(figure, name, more.wall)
 		}
-		v.set("bare-allocs", name, math.Round(b.allocs-plain.allocs))
-		v.set("full-allocs", name, math.Round(b.allocs-plain.allocs))
-		v.set("cpu", name, b.cpu-plain.cpu)
+		v.set("bare-allocs", name, math.Round(more.allocs))
+		v.set("full-allocs", name, math.Round(more.allocs))
+		v.set("cpu", name, more.cpu)
 	}
-	v.set("plain", clients.Plain, plain.wall)
+	v.set("plain", clients.Plain, middle(plain).wall)
 	return v, nil
+}
+
+// above compares batches of the same turn: what else the machine did then, it
+// did to both.
+func above(batches, plain []batch) []batch {
+	more := make([]batch, len(batches))
+	for i, b := range batches {
+		more[i] = batch{wall: b.wall - plain[i].wall, cpu: b.cpu - plain[i].cpu, allocs: b.allocs - plain[i].allocs}
+	}
+	return more
 }
 
 func middle(batches []batch) batch {

@@ -49,7 +49,7 @@ func TestWhatClientsAddIsRelativeToThePlainOne(t *testing.T) {
 	t.Parallel()
 	v, err := aboveThePlain(map[string][]batch{
 		clients.Plain:        {{100, 50, 60}, {110, 52, 60}, {300, 70, 60}},
-		clients.FairleadBare: {{112, 53, 63}, {112, 53, 63}},
+		clients.FairleadBare: {{102, 51, 63}, {112, 53, 63}, {320, 90, 63}},
 	})
 	if err != nil || v["bare"][clients.FairleadBare] != 2 || v["bare-allocs"][clients.FairleadBare] != 3 || v["cpu"][clients.FairleadBare] != 1 || v["plain"][clients.Plain] != 110 {
 		t.Errorf("got %v, %v", v, err)

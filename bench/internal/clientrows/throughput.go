@@ -18,7 +18,7 @@ func throughput() Row {
 		Name:  "throughput",
 		Title: "Requests a second of 32 goroutines, relative to the plain client",
 		Method: "32 goroutines send GETs one after the other to one instance in another process, in slices of a second (a tenth in quick runs) " +
-			"that take turns between the clients; of each client the median slice, over that of plain.",
+			"that take turns between the clients; of each client the median of what its slice is of plain's in the same turn.",
 		Figures: []Figure{
 			{Name: "ratio", Title: "of plain's requests", Unit: "×", Target: verdict.Target{Better: verdict.Higher, Bound: 0.97}, Peers: []string{clients.Failsafe, clients.Retryable, clients.Kratos}},
 			{Name: "rate", Title: "requests a second", Unit: "1/s", Target: informative(verdict.Higher), Peers: []string{clients.Failsafe, clients.Retryable, clients.Kratos}},
@@ -57,9 +57,19 @@ func measureThroughput(ctx context.Context, l Lab) (Values, error) {
 	v := Values{}
 	for name, of := range rates {
 		v.set("rate", name, stat.Median(of))
-		v.set("ratio", name, stat.Median(of)/stat.Median(rates[clients.Plain]))
+		if plain := rates[clients.Plain]; len(plain) > 0 {
+			v.set("ratio", name, stat.Median(relative(of, plain)))
+		}
 	}
 	return v, nil
+}
+
+func relative(rates, plain []float64) []float64 {
+	of := make([]float64, len(rates))
+	for i, rate := range rates {
+		of[i] = rate / plain[i]
+	}
+	return of
 }
 
 // slice sends as many requests as it can for a while.
