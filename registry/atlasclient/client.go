@@ -26,6 +26,7 @@ type Client struct {
 	log     *slog.Logger
 	ignored atomic.Uint64
 	pulse   pulse
+	ears    ears
 }
 
 var (

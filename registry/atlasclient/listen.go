@@ -13,35 +13,19 @@ import (
 	"fairlead.dev/registry/protocol"
 )
 
-// How many messages may wait for one listener before it counts as too slow. A
-// service's come every few milliseconds at most, and there are processes that
-// listen to a thousand services: their room adds up, and the collector reads it.
-const (
-	heardOfService = 512
-	heardOfRealm   = 4096
-)
-
-func heardMost(in registry.Interest) int {
-	if in.Service == "" {
-		return heardOfRealm
-	}
-	return heardOfService
-}
-
-// A listener takes changes and digests from one channel, so both come in the
-// order in which they arrived, and hears of them in one goroutine. What else
-// there is to tell it is noted beside, with a nil message to wake it: to wait
-// for several channels costs more than most messages do.
+// A listener has subscriptions of its own, and shares an ear with others of its
+// client.
 type listener struct {
 	client   *Client
 	interest registry.Interest
-	hear     func(registry.Update)
-	messages chan *nats.Msg
+	ear      *ear
 	lost     atomic.Bool
-	ended    atomic.Bool
-	done     chan struct{}
 	undo     []func()
 	once     sync.Once
+
+	mu    sync.Mutex // held while it hears
+	hear  func(registry.Update)
+	ended bool
 }
 
 // Listen implements [registry.Source]. It works without a connection too: what
@@ -50,72 +34,56 @@ func (c *Client) Listen(in registry.Interest, hear func(registry.Update)) (stop 
 	if err := checkInterest(in); err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	l := &listener{
-		client: c, interest: in, hear: hear,
-		messages: make(chan *nats.Msg, heardMost(in)), done: make(chan struct{}),
-	}
+	l := &listener{client: c, interest: in, hear: hear}
+	l.ear = c.ears.lend(l)
 	if err := errors.Join(l.subscribe(protocol.Routes(in)), l.subscribe(protocol.Digest(in))); err != nil {
-		l.release()
+		l.stop()
 		return nil, fmt.Errorf("listen to %s: %w", nameOf(in), unavailable(err))
 	}
 	l.undo = append(l.undo, c.conn.OnConnect(l.tellLost))
-	go l.run()
 	return l.stop, nil
 }
 
 func (l *listener) subscribe(subject string) error {
-	sub, err := l.client.conn.NATS().ChanSubscribe(subject, l.messages)
+	sub, err := l.ear.subscribe(l.client.conn.NATS(), subject, l)
 	if err != nil {
 		return err
 	}
 	l.undo = append(l.undo,
-		func() { _ = sub.Unsubscribe() },
+		func() { l.ear.unsubscribe(sub) },
 		l.client.conn.OnSlowConsumer(sub, l.tellLost))
 	return nil
 }
 
 func (l *listener) tellLost() {
 	l.lost.Store(true)
-	l.wake()
+	l.ear.lost.Store(true)
+	l.ear.wake()
 }
 
-// wake needs no room: who has messages to read is awake.
-func (l *listener) wake() {
-	select {
-	case l.messages <- nil:
-	default:
-	}
-}
-
-func (l *listener) run() {
-	defer close(l.done)
-	for msg := range l.messages {
-		if l.ended.Load() {
-			return
-		}
-		if l.lost.Swap(false) {
-			l.hear(registry.Update{Lost: true})
-		}
-		if msg == nil {
-			continue
-		}
-		l.bring(msg)
+func (l *listener) tell(u registry.Update) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.ended {
+		l.hear(u)
 	}
 }
 
 func (l *listener) stop() {
 	l.once.Do(func() {
-		l.release()
-		l.ended.Store(true)
-		l.wake()
+		for _, undo := range l.undo {
+			undo()
+		}
+		l.end()
+		l.client.ears.giveBack(l.ear, l)
 	})
-	<-l.done
 }
 
-func (l *listener) release() {
-	for _, undo := range l.undo {
-		undo()
-	}
+// end waits for a call under way.
+func (l *listener) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
 }
 
 // readers have the room in which changes are read. A process may have a
@@ -132,7 +100,7 @@ func (l *listener) bring(msg *nats.Msg) {
 		l.client.log.Debug("message ignored", "subject", msg.Subject, "error", err)
 		return
 	}
-	l.hear(u)
+	l.tell(u)
 }
 
 var (

@@ -175,7 +175,7 @@ func TestASlowListenerIsToldOfItsLoss(t *testing.T) {
 	if err := f.conn.NATS().Flush(); err != nil {
 		t.Fatal(err)
 	}
-	for range heardOfRealm + 100 {
+	for range realmRoom + 100 {
 		f.publish("atlas.v1.digest.local", `{"realm":"local","hash":"2:7"}`)
 	}
 	if err := errors.Join(f.atlas.NATS().Flush(), f.conn.NATS().Flush()); err != nil {
