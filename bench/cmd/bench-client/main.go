@@ -11,51 +11,16 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strconv"
-	"syscall"
 
+	"fairlead.dev/bench/internal/command"
 	"fairlead.dev/bench/internal/upstream"
 )
 
-// Exit codes.
-const (
-	exitFailed = 1
-	exitUsage  = 2
-	exitShort  = 3
-)
-
-var (
-	errShort = errors.New("some figures are short of their targets")
-	errUsage = errors.New("wrong arguments")
-)
-
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout)
-	stop()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "bench-client:", err)
-	}
-	os.Exit(exitCode(err))
-}
-
-func exitCode(err error) int {
-	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp):
-		return 0
-	case errors.Is(err, errShort):
-		return exitShort
-	case errors.Is(err, errUsage):
-		return exitUsage
-	}
-	return exitFailed
-}
+func main() { command.Main("bench-client", run) }
 
 // run finds out which of the processes of a measurement this is.
 func run(ctx context.Context, args []string, out io.Writer) error {
@@ -64,7 +29,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	n, err := strconv.Atoi(args[1])
 	if err != nil {
-		return fmt.Errorf("%w: upstream: %w", errUsage, err)
+		return fmt.Errorf("%w: upstream: %w", command.ErrUsage, err)
 	}
 	return upstream.Serve(n, os.Stdin, out)
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"fairlead.dev/bench/internal/command"
 	"fairlead.dev/bench/internal/systems"
 	"fairlead.dev/bench/internal/systems/etcd"
 	"fairlead.dev/bench/internal/systems/fairlead"
@@ -28,17 +29,17 @@ func byName(name string) (systems.System, error) {
 			return s, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: no system %q", errUsage, name)
+	return nil, fmt.Errorf("%w: no system %q", command.ErrUsage, name)
 }
 
 // serve is the server process of a system that is a Go module.
 func serve(ctx context.Context, args []string) error {
 	if len(args) != 2 {
-		return fmt.Errorf("%w: expected a system and its place", errUsage)
+		return fmt.Errorf("%w: expected a system and its place", command.ErrUsage)
 	}
 	var place systems.Place
 	if err := json.Unmarshal([]byte(args[1]), &place); err != nil {
-		return fmt.Errorf("%w: place: %w", errUsage, err)
+		return fmt.Errorf("%w: place: %w", command.ErrUsage, err)
 	}
 	switch args[0] {
 	case etcd.System{}.Name():
@@ -46,13 +47,13 @@ func serve(ctx context.Context, args []string) error {
 	case natskv.System{}.Name(), natskv.System{Republish: true}.Name():
 		return natskv.Serve(ctx, place)
 	}
-	return fmt.Errorf("%w: no server %q", errUsage, args[0])
+	return fmt.Errorf("%w: no server %q", command.ErrUsage, args[0])
 }
 
 // work is a process of clients, told over its standard input what to do.
 func work(args []string) error {
 	if len(args) != 1 {
-		return fmt.Errorf("%w: expected a job", errUsage)
+		return fmt.Errorf("%w: expected a job", command.ErrUsage)
 	}
 	job, err := worker.ParseJob(args[0])
 	if err != nil {

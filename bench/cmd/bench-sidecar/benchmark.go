@@ -2,15 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
-	"time"
 
-	"fairlead.dev/bench/internal/machine"
-	"fairlead.dev/bench/internal/process"
 	"fairlead.dev/bench/internal/proxies"
 	"fairlead.dev/bench/internal/report"
 	"fairlead.dev/bench/internal/stat"
@@ -32,56 +28,36 @@ type scene struct {
 	self  string
 }
 
-// filesNeeded is for idle connections at both ends.
-const filesNeeded = 20_000
-
 func benchmark(ctx context.Context, args []string, out io.Writer) error {
 	o, err := parse(args)
 	if err != nil {
 		return err
 	}
-	if err := process.NeedFiles(filesNeeded); err != nil {
-		return err
-	}
-	dir, err := os.MkdirTemp(o.dir, "bench-sidecar-")
-	if err != nil {
-		return err
-	}
-	results, err := measure(ctx, o, dir)
-	if err := errors.Join(err, os.RemoveAll(dir)); err != nil {
-		return err
-	}
-	return show(results, o, out)
+	return o.Run(ctx, out, o.measure)
 }
 
-func measure(ctx context.Context, o options, dir string) (report.Results, error) {
-	facts, err := machine.Look(dir)
-	if err != nil {
-		return report.Results{}, err
-	}
-	r := report.Results{Began: time.Now().UTC().Truncate(time.Second), Commit: report.Commit(ctx), Quick: o.quick, Machine: facts}
+func (o options) measure(ctx context.Context, dir string, r *report.Results) (err error) {
 	if r.Systems, err = systems(ctx, o.programs); err != nil {
-		return r, err
+		return err
 	}
 	backend, place, err := proxies.Backend(ctx, dir, 4)
 	if err != nil {
-		return r, err
+		return err
 	}
 	defer backend.Stop()
 	s := &scene{options: o, place: place}
 	if s.self, err = os.Executable(); err != nil {
-		return r, err
+		return err
 	}
 	for _, row := range o.rows {
-		fmt.Fprintln(os.Stderr, "bench-sidecar: measuring", row.name)
+		fmt.Fprintln(os.Stderr, o.Name+": measuring", row.name)
 		figures, err := row.measure(ctx, s)
 		if err != nil {
-			return r, fmt.Errorf("row %s: %w", row.name, err)
+			return fmt.Errorf("row %s: %w", row.name, err)
 		}
 		r.Rows = append(r.Rows, report.Row{Name: row.name, Title: row.title, Method: row.method, Figures: figures})
 	}
-	r.Took = time.Since(r.Began)
-	return r, nil
+	return nil
 }
 
 func systems(ctx context.Context, p proxies.Programs) (all []report.System, err error) {
@@ -93,16 +69,6 @@ func systems(ctx context.Context, p proxies.Programs) (all []report.System, err 
 		all = append(all, report.System{Name: proxy.Name, Version: version, Peer: proxy.Peer})
 	}
 	return all, nil
-}
-
-func show(r report.Results, o options, out io.Writer) error {
-	if err := o.output.Show(r, out); err != nil {
-		return err
-	}
-	if r.Short() {
-		return errShort
-	}
-	return nil
 }
 
 // samples are the values of each system, one a round.

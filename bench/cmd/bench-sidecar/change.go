@@ -26,7 +26,7 @@ var underLoad = proxies.Pace{PerSecond: 4000, Connections: 64}
 
 func measureChange(ctx context.Context, s *scene) ([]report.Figure, error) {
 	p50, p99, failed, reloads := samples{}, samples{}, samples{}, samples{}
-	for range min(s.rounds, 3) {
+	for range min(s.Rounds, 3) {
 		for _, kind := range []string{"builtin", "haproxy"} {
 			told, load, err := s.changeUnderLoad(ctx, kind)
 			if err != nil {
@@ -54,7 +54,7 @@ func measureChange(ctx context.Context, s *scene) ([]report.Figure, error) {
 // changeUnderLoad runs a plane in a process of its own that changes its table.
 func (s *scene) changeUnderLoad(ctx context.Context, kind string) (told, proxies.Outcome, error) {
 	lasts := 30 * time.Second
-	if s.quick {
+	if s.Quick {
 		lasts = 5 * time.Second
 	}
 	dir, err := os.MkdirTemp(s.place.Dir, kind+"-")

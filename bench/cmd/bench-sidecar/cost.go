@@ -42,14 +42,14 @@ func measureCost(ctx context.Context, s *scene) ([]report.Figure, error) {
 		running = append(running, r)
 	}
 	cost := samples{}
-	for round := range s.rounds + 1 { // the first is for warming up
+	for round := range s.Rounds + 1 { // the first is for warming up
 		for i := range running {
 			r := running[(i+round)%len(running)]
 			micros, err := costOf(ctx, r)
 			if err != nil {
 				return nil, err
 			}
-			if round > 0 || s.quick {
+			if round > 0 || s.Quick {
 				cost.add(r.Name, micros)
 			}
 		}

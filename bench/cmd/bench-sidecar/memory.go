@@ -24,7 +24,7 @@ var memoryRow = row{
 
 func measureMemory(ctx context.Context, s *scene) ([]report.Figure, error) {
 	memory := samples{}
-	for range min(s.rounds, 3) {
+	for range min(s.Rounds, 3) {
 		for _, proxy := range proxies.All(s.programs) {
 			bytes, err := memoryOf(ctx, proxy, s.place)
 			if err != nil {

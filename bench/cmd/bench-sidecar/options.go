@@ -2,63 +2,45 @@ package main
 
 import (
 	"flag"
-	"fmt"
-	"os"
 	"path/filepath"
 
+	"fairlead.dev/bench/internal/command"
 	"fairlead.dev/bench/internal/proxies"
 	"fairlead.dev/bench/internal/report"
 )
 
 type options struct {
+	command.Options
 	programs proxies.Programs
 	rows     []row
-	rounds   int
-	quick    bool
-	dir      string
-	output   report.Output
 }
 
-const defaultRounds = 7
+const (
+	defaultRounds = 7
+	// filesNeeded is for idle connections at both ends.
+	filesNeeded = 20_000
+)
 
 func parse(args []string) (options, error) {
-	o := options{output: report.Output{Part: "sidecar"}}
+	o := options{Options: command.Options{Name: "bench-sidecar", Files: filesNeeded, Rounds: defaultRounds, Output: report.Output{Part: "sidecar"}}}
 	var rowList string
-	f := flag.NewFlagSet("bench-sidecar", flag.ContinueOnError)
+	f := flag.NewFlagSet(o.Name, flag.ContinueOnError)
 	f.StringVar(&o.programs.Fairlead, "fairlead", "bin/fairlead", "the program to measure")
 	f.StringVar(&o.programs.Caddy, "caddy", "bin/bench-caddy", "Caddy, built of bench/caddy")
 	f.StringVar(&rowList, "rows", "", "rows to measure, separated by commas; all by default")
-	f.IntVar(&o.rounds, "rounds", defaultRounds, "how often each row is measured; those that take long are measured less")
-	f.BoolVar(&o.quick, "quick", false, "one round and less of everything, to see whether it works")
-	f.StringVar(&o.dir, "dir", os.TempDir(), "where files are kept meanwhile")
-	f.StringVar(&o.output.Format, "o", "text", "what is printed: text or json")
-	f.StringVar(&o.output.Results, "results", "", "file that gets the results as JSON")
-	f.StringVar(&o.output.Page, "page", "", "page whose generated part gets the results")
-	if err := f.Parse(args); err != nil {
-		return o, fmt.Errorf("%w: %w", errUsage, err)
+	if err := o.Parse(f, args); err != nil {
+		return o, err
 	}
-	return o, o.check(rowList, f.Args())
+	return o, o.choose(rowList)
 }
 
-func (o *options) check(rowList string, rest []string) (err error) {
-	switch {
-	case len(rest) > 0:
-		return fmt.Errorf("%w: %q is not expected", errUsage, rest[0])
-	case o.output.Format != "text" && o.output.Format != "json":
-		return fmt.Errorf("%w: -o: must be text or json, got %q", errUsage, o.output.Format)
-	case o.rounds < 1:
-		return fmt.Errorf("%w: --rounds: must be at least 1, got %d", errUsage, o.rounds)
-	case o.quick:
-		o.rounds = 1
-	}
+func (o *options) choose(rowList string) (err error) {
 	// Child processes need not share the working directory.
 	for _, program := range []*string{&o.programs.Fairlead, &o.programs.Caddy} {
 		if *program, err = filepath.Abs(*program); err != nil {
 			return err
 		}
 	}
-	if o.rows, err = report.Chosen("rows", rowList, allRows, func(r row) string { return r.name }); err != nil {
-		return fmt.Errorf("%w: %w", errUsage, err)
-	}
-	return nil
+	o.rows, err = command.Chosen("rows", rowList, allRows, func(r row) string { return r.name })
+	return err
 }

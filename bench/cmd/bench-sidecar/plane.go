@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"fairlead.dev/bench/internal/command"
 	"fairlead.dev/bench/internal/proxies"
 	"fairlead.dev/registry"
 	"fairlead.dev/sidecar"
@@ -44,7 +45,7 @@ const (
 func changePlane(ctx context.Context, args []string, out io.Writer) error {
 	var job planeJob
 	if len(args) != 1 || json.Unmarshal([]byte(args[0]), &job) != nil {
-		return fmt.Errorf("%w: expected a job", errUsage)
+		return fmt.Errorf("%w: expected a job", command.ErrUsage)
 	}
 	plane, reloads, err := job.open()
 	if err != nil {

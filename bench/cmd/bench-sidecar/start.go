@@ -20,7 +20,7 @@ var startRow = row{
 
 func measureStart(ctx context.Context, s *scene) ([]report.Figure, error) {
 	seconds := samples{}
-	for range min(s.rounds, 5) {
+	for range min(s.Rounds, 5) {
 		for _, kind := range []string{"builtin", "haproxy"} {
 			took, err := s.start(ctx, kind)
 			if err != nil {

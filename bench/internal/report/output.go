@@ -3,12 +3,10 @@ package report
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -46,26 +44,4 @@ func Commit(ctx context.Context) string {
 		return "an unknown commit"
 	}
 	return strings.TrimSpace(string(head))
-}
-
-// Chosen returns those that a comma-separated list names, in their own order;
-// all if it is empty. The error names the flag and what there is.
-func Chosen[T any](flag, list string, all []T, name func(T) string) ([]T, error) {
-	if list == "" {
-		return all, nil
-	}
-	names := strings.Split(list, ",")
-	var some []T
-	var known []string
-	for _, one := range all {
-		known = append(known, name(one))
-		if i := slices.Index(names, name(one)); i >= 0 {
-			names = slices.Delete(names, i, i+1)
-			some = append(some, one)
-		}
-	}
-	if len(names) > 0 {
-		return nil, fmt.Errorf("--%s: no %q; there are: %s", flag, names[0], strings.Join(known, ", "))
-	}
-	return some, nil
 }
