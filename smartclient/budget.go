@@ -27,7 +27,7 @@ func (b *budget) spend(now time.Duration) bool {
 	mine := b.at(turn)
 	mine.marked.Add(1)                  // first, so that racing spenders see one another
 	requests, retries := b.sum(turn, 1) // so that the bound holds of every whole window
-	if affordable(b.terms, requests, retries) {
+	if affordable(b.terms, requests, retries+b.terms.reserve()) {
 		return true
 	}
 	mine.marked.Add(-1)
@@ -36,6 +36,13 @@ func (b *budget) spend(now time.Duration) bool {
 
 // affordable tells whether so many retries fit so many requests in a window.
 func affordable(terms Budget, requests, retries int64) bool {
-	free := terms.MinPerSecond * terms.Window.Seconds()
-	return float64(retries) <= terms.Ratio*float64(requests)+free
+	return float64(retries) <= terms.Ratio*float64(requests)+terms.free()
 }
+
+// free is how many retries a window may have whatever the load.
+func (b Budget) free() float64 { return b.MinPerSecond * b.Window.Seconds() }
+
+// reserve is what retries leave of the free ones for what net/http repeats by
+// itself: that is charged, but cannot be refused, and the bound is meant for
+// both together.
+func (b Budget) reserve() int64 { return int64(b.free() / 10) }

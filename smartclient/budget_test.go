@@ -75,6 +75,24 @@ func TestBudgetBoundsAStorm(t *testing.T) {
 	}
 }
 
+// What net/http repeats by itself when nothing is left fits the bound all the
+// same, up to what is kept for it.
+func TestBudgetLeavesRoomForResends(t *testing.T) {
+	terms := Budget{}.withDefaults()
+	b := newBudget(terms)
+	for range 1000 {
+		b.request(0)
+	}
+	spent := int64(0)
+	for b.spend(0) {
+		spent++
+	}
+	b.charge(0, int(terms.reserve()))
+	if all := spent + terms.reserve(); all != 300 || !affordable(terms, 1000, all) {
+		t.Errorf("%d retries and %d resends of 1,000 requests, want 300", spent, terms.reserve())
+	}
+}
+
 func TestBudgetForgets(t *testing.T) {
 	b := newBudget(Budget{Ratio: 1, MinPerSecond: -1}.withDefaults())
 	b.request(0)
