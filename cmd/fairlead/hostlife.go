@@ -46,6 +46,8 @@ type hostLife struct {
 	roster  *roster.Roster // nil: nothing is declared
 	// others run as long as the sidecar does.
 	others []func(context.Context) error
+	// asked has a value when an upgrade is asked for.
+	asked <-chan os.Signal
 
 	readyFile string
 	began     time.Time
@@ -94,9 +96,6 @@ func (l *hostLife) awaitTable(ctx context.Context) error {
 // serve tells that the sidecar is ready, attends what is declared, and hands
 // everything over when it is asked to.
 func (l *hostLife) serve(ctx, running context.Context, end context.CancelCauseFunc) error {
-	asked := make(chan os.Signal, 1)
-	signal.Notify(asked, upgradeSignal)
-	defer signal.Stop(asked)
 	if err := l.tell(running); err != nil {
 		return unlessEnded(running, err)
 	}
@@ -107,7 +106,7 @@ func (l *hostLife) serve(ctx, running context.Context, end context.CancelCauseFu
 	if l.roster != nil {
 		tasks.Go(func() { _ = l.roster.Run(attending) })
 	}
-	if l.awaitSuccessor(running, asked) {
+	if l.awaitSuccessor(running) {
 		// Its successor registers what is declared once this one has let go.
 		leave()
 		tasks.Wait()
@@ -143,12 +142,12 @@ func unlessEnded(ctx context.Context, err error) error {
 }
 
 // awaitSuccessor tells whether there is one; there is none when running ends.
-func (l *hostLife) awaitSuccessor(running context.Context, asked <-chan os.Signal) bool {
+func (l *hostLife) awaitSuccessor(running context.Context) bool {
 	for {
 		select {
 		case <-running.Done():
 			return false
-		case <-asked:
+		case <-l.asked:
 		}
 		if l.upgrade(running) {
 			return true
@@ -156,7 +155,23 @@ func (l *hostLife) awaitSuccessor(running context.Context, asked <-chan os.Signa
 	}
 }
 
+// upgrade tells whether there is a successor now. Who asks for one meanwhile is
+// not heard: that would be another upgrade, to the same program, once this one
+// is over.
 func (l *hostLife) upgrade(running context.Context) bool {
+	done := make(chan bool, 1)
+	go func() { done <- l.startSuccessor(running) }()
+	for {
+		select {
+		case started := <-done:
+			return started
+		case <-l.asked:
+			l.set.logger().Warn("ignored: an upgrade is under way already")
+		}
+	}
+}
+
+func (l *hostLife) startSuccessor(running context.Context) bool {
 	if !l.carrier.inherits {
 		l.set.logger().Error("not upgraded: restart the sidecar instead, haproxy carries on meanwhile if it runs with --keep-haproxy")
 		return false
@@ -168,6 +183,15 @@ func (l *hostLife) upgrade(running context.Context) bool {
 		return false
 	}
 	return true
+}
+
+// upgrades returns who asks for upgrades, from the start of a process to its
+// end: the signal would kill one that is still starting, or that only finishes
+// what is in flight.
+func upgrades() (asked <-chan os.Signal, forget func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, upgradeSignal)
+	return signals, func() { signal.Stop(signals) }
 }
 
 // followed are the services that a successor should know from the start.

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/spf13/pflag"
 	"go.opentelemetry.io/otel/trace/noop"
@@ -112,16 +115,19 @@ func (f *sidecarFlags) newHAProxy(ctx context.Context, set *settings, process *t
 	if err != nil {
 		return carrier{}, errors.Join(err, entrance.close())
 	}
+	hurry, forget := secondSignal()
 	plane, err := haproxy.New(haproxy.Options{
+		Hurry: hurry,
 		Realm: set.realm, Addr: f.addr, Doors: f.ways.doors(f.addr), Listen: listenFor(process), MaxConnections: f.ways.most,
 		Data: filepath.Join(f.plane.data, "haproxy"), Program: f.plane.program, Keep: f.plane.keep,
 		Aside: aside, Realms: slices.Sorted(maps.Keys(entrance.realms)), Others: f.ways.others, Logger: set.logger(), MeterProvider: m.provider,
 	})
 	if err != nil {
+		forget()
 		return carrier{}, errors.Join(err, entrance.close())
 	}
 	m.further.from.Store(plane)
-	return carrier{plane: plane, full: plane.Full, close: entrance.close, ready: func(ctx context.Context) (ready, error) {
+	return carrier{plane: plane, full: plane.Full, close: func() error { forget(); return entrance.close() }, ready: func(ctx context.Context) (ready, error) {
 		select {
 		case <-plane.Up():
 			return newReady("", "", "http://"+plane.Status().Addr), nil
@@ -129,4 +135,24 @@ func (f *sidecarFlags) newHAProxy(ctx context.Context, set *settings, process *t
 			return ready{}, ctx.Err()
 		}
 	}}, nil
+}
+
+// secondSignal returns a context that ends with the second signal to end. The
+// first one ends the sidecar; if the second one ended the process at once, as
+// it does elsewhere, haproxy would be left behind.
+func secondSignal() (ctx context.Context, forget func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	asked := make(chan os.Signal, 2)
+	signal.Notify(asked, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		for range 2 {
+			select {
+			case <-asked:
+			case <-ctx.Done():
+				return
+			}
+		}
+		cancel()
+	}()
+	return ctx, func() { signal.Stop(asked); cancel() }
 }

@@ -87,6 +87,8 @@ func runSidecar(ctx context.Context, set *settings, of sidecarFlags) (err error)
 	if err := of.check(); err != nil {
 		return err
 	}
+	asked, forget := upgrades()
+	defer forget()
 	floor := heapFloor()
 	defer runtime.KeepAlive(floor)
 	process, err := takeover.FromEnvironment(takeover.Options{Logger: set.logger()})
@@ -110,7 +112,7 @@ func runSidecar(ctx context.Context, set *settings, of sidecarFlags) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, carrier.close()) }()
-	l := &hostLife{set: set, process: process, session: session, carrier: carrier, car: newSidecar(set, session, carrier.plane, m, own), readyFile: of.readyFile, began: began}
+	l := &hostLife{set: set, process: process, session: session, carrier: carrier, car: newSidecar(set, session, carrier.plane, m, own), asked: asked, readyFile: of.readyFile, began: began}
 	if of.dns != "" {
 		names, err := newNameserver(set, process, session, of.dns)
 		if err != nil {

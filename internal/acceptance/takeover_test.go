@@ -137,6 +137,39 @@ func TestAnUpgradeThatFailsChangesNothing(t *testing.T) {
 	l.lostNothing(t)
 }
 
+// TestAnUpgradeIsAskedForOnce: while there is one, and by who no longer serves.
+func TestAnUpgradeIsAskedForOnce(t *testing.T) {
+	t.Parallel()
+	r := startRealm(t)
+	r.startIdentity(t, "identity-1")
+	program, file, hold := copyOf(t, fairlead), filepath.Join(t.TempDir(), "ready.json"), filepath.Join(t.TempDir(), "hold")
+	p := start(t, "sidecar", nil, program, "sidecar", "--addr", "127.0.0.1:0", "--nats-url", r.NATS, "--ready-file", file)
+	var at addresses
+	p.awaitReady(t, file, &at)
+	stream := read(t, at.Sidecar+"/events", "-H", byHeader)
+	within(t, patience, "the stream has begun", func() bool { return contains(stream.said.String(), ": changes of users") })
+	// The new one starts once it may.
+	waiting := "#!/bin/sh\nmkdir " + hold + "\nwhile [ -d " + hold + " ]; do sleep 0.05; done\nexec " + fairlead + ` "$@"` + "\n"
+	if err := errors.Join(os.WriteFile(program+".new", []byte(waiting), 0o700), os.Rename(program+".new", program)); err != nil {
+		t.Fatal(err)
+	}
+	p.signal(syscall.SIGUSR2)
+	within(t, patience, "the upgrade is under way", func() bool { _, err := os.Stat(hold); return err == nil })
+	p.signal(syscall.SIGUSR2)
+	within(t, patience, "the second one is not heard", func() bool { return contains(p.said.String(), "ignored: an upgrade is under way") })
+	if err := os.Remove(hold); err != nil {
+		t.Fatal(err)
+	}
+	before := at.PID
+	within(t, patience, "another one is ready", func() bool { return isReady(file, &at) && at.PID != before })
+	t.Cleanup(func() { _ = syscall.Kill(at.PID, syscall.SIGTERM) })
+	p.signal(syscall.SIGUSR2)
+	expect(t, 200, "-X", "PUT", "-d", `{"name":"Ada"}`, "-H", byHeader, at.Sidecar+"/users/1")
+	if e := stream.next(t); e.name != "put" || p.ended() {
+		t.Errorf("the stream goes on with %+v, who carries it has ended: %t", e, p.ended())
+	}
+}
+
 func copyOf(t *testing.T, program string) string {
 	t.Helper()
 	text, err := os.ReadFile(program)

@@ -59,7 +59,7 @@ func (p *Plane) Run(ctx context.Context) error {
 	stop := make(chan struct{})
 	k := &keeper{plane: p, in: p.in, api: runtimeAPI{p.in.file(runtimeSock)}, stop: stop, leaving: map[string]time.Time{}}
 	defer func() { closeAll(k.listeners) }()
-	if k.program, err = findProgram(ctx, p.opts.Program); err != nil {
+	if k.program, err = findProgram(p.opts.Program); err != nil {
 		return err
 	}
 	stopMeters, err := p.measure()
@@ -78,12 +78,16 @@ func (p *Plane) Run(ctx context.Context) error {
 	defer resolving.Wait()
 	defer stopNames()
 	k.table = p.begin()
-	if err := k.take(ctx); err != nil {
+	err = k.take(ctx)
+	if err == nil {
+		close(p.up)
+		k.loop(ctx)
+	}
+	if ctx.Err() == nil {
+		// An HAProxy that runs here carries on for whoever tries next.
 		close(stop)
 		return err
 	}
-	close(p.up)
-	k.loop(ctx)
 	return k.end(stop)
 }
 
@@ -104,11 +108,18 @@ func (k *keeper) end(stop chan struct{}) error {
 	k.saved()
 	var err error
 	if k.process != nil && !k.plane.opts.Keep {
-		err = k.process.stop(k.in, k.plane.opts.Grace)
+		err = k.stopGently(k.process)
 		unlink(k.structure.doors)
 	}
 	close(stop)
 	return err
+}
+
+func (k *keeper) stopGently(p *process) error {
+	o := k.plane.opts
+	ctx, cancel := context.WithTimeout(o.Hurry, o.Grace)
+	defer cancel()
+	return p.stop(ctx, k.in)
 }
 
 // compareShare is how much longer than a comparison the pause after it is.

@@ -24,28 +24,57 @@ func (k *keeper) take(ctx context.Context) error {
 	return k.start(ctx, "start")
 }
 
-// adopt goes on with a running HAProxy if it listens where it should.
+// adopt goes on with a running HAProxy if it listens where it should. If ctx
+// ends meanwhile, what runs is what is to be ended.
 func (k *keeper) adopt(ctx context.Context) (bool, error) {
-	running := findMaster(k.in, k.stop)
-	if running == nil {
-		return false, nil
+	running, err := k.findMaster()
+	if running == nil || err != nil {
+		return false, err
 	}
 	k.process = running
 	now, err := askInfo(ctx, k.api)
+	if ctx.Err() != nil {
+		return true, ctx.Err()
+	}
 	form := descriptionForm.FindStringSubmatch(now.description)
 	doors, slots := k.fitting(form)
 	if err != nil || doors == nil || now.stopping {
 		k.plane.log.Info("the haproxy that runs here is of no use and is stopped", "pid", running.master.Pid, "description", now.description)
-		return false, running.stop(k.in, k.plane.opts.Grace)
+		return false, k.stopGently(running)
 	}
 	k.structure = k.structureOf(doors, slots)
 	k.plane.log.Info("goes on with the haproxy that runs here", "pid", running.master.Pid, "addr", doors[0].Address)
 	k.plane.note(func(s *Status) { s.Adopted = true })
 	k.running = now.description
-	if k.table == nil {
-		return true, nil
+	// What does not work yet is tried again with the next comparison.
+	if k.table != nil {
+		if err := k.reconcile(ctx); err != nil {
+			k.plane.log.Warn("cannot bring haproxy to the table yet", "error", err)
+		}
 	}
-	return true, k.reconcile(ctx)
+	return true, nil
+}
+
+// findMaster returns the master that runs in the folder, nil if there is none.
+// Of several one is left: a sidecar that was killed just as it had started
+// HAProxy may leave one that nobody has noted.
+func (k *keeper) findMaster() (*process, error) {
+	var found *process
+	for _, pid := range mastersIn(k.in) {
+		p, err := watched(pid, k.in, k.stop)
+		switch {
+		case err != nil:
+			return nil, err
+		case found == nil:
+			found = p
+			continue
+		}
+		k.plane.log.Warn("another haproxy runs here and is stopped", "pid", pid)
+		if err := p.cut(); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
 }
 
 // fitting returns the doors and the number of slots of a description, no doors
@@ -108,7 +137,7 @@ func (k *keeper) start(ctx context.Context, why string) error {
 	}
 	k.process, k.has = began, nil
 	if err := k.await(ctx, 0); err != nil {
-		_ = began.stop(k.in, 0)
+		_ = began.cut()
 		if said := k.in.complaints(from); said != "" {
 			return fmt.Errorf("start haproxy: %s", said)
 		}

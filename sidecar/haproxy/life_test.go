@@ -100,11 +100,11 @@ func (l *live) worker() int {
 }
 
 func (l *live) master() int {
-	found := findMaster(l.in, l.t.Context().Done())
-	if found == nil {
-		l.t.Fatal("there is no master")
+	found := mastersIn(l.in)
+	if len(found) != 1 {
+		l.t.Fatalf("masters are %v", found)
 	}
-	return found.master.Pid
+	return found[0]
 }
 
 // TestNextSidecarGoesOn: HAProxy serves while there is no sidecar, and the

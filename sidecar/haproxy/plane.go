@@ -52,6 +52,8 @@ type Options struct {
 	// Grace is how long requests in flight may take to end on a stop; the
 	// default is 10 s.
 	Grace time.Duration
+	// Hurry ends that wait when it ends; nil never does.
+	Hurry context.Context
 	// Compare is how often HAProxy is asked what it has; the default is 2 s.
 	Compare time.Duration
 	// Quarantine is how long a server without an instance stays in
@@ -83,6 +85,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Grace <= 0 {
 		o.Grace = 10 * time.Second
+	}
+	if o.Hurry == nil {
+		o.Hurry = context.Background()
 	}
 	if o.Compare <= 0 {
 		o.Compare = 2 * time.Second

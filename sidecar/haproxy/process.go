@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,10 @@ type process struct {
 	ended chan struct{}
 }
 
+// masterAt is where a master takes commands, and an argument that no other
+// program has.
+const masterAt = "unix@" + masterSock + ",mode,600"
+
 // startMaster starts HAProxy with the listeners as its files from 3 on.
 func startMaster(program string, in folder, listeners []net.Listener) (*process, error) {
 	passed, err := filesOf(listeners)
@@ -33,7 +38,7 @@ func startMaster(program string, in folder, listeners []net.Listener) (*process,
 		return nil, fmt.Errorf("open haproxy's log: %w", err)
 	}
 	defer log.Close()
-	c := exec.Command(program, "-W", "-S", "unix@"+masterSock+",mode,600", "-p", pidFile, "-f", configFile)
+	c := exec.Command(program, "-W", "-S", masterAt, "-p", pidFile, "-f", configFile)
 	c.Dir, c.Stdout, c.Stderr, c.ExtraFiles = in.path, log, log, passed
 	detach(c)
 	if err := c.Start(); err != nil {
@@ -83,24 +88,52 @@ func fileOf(l net.Listener) (*os.File, error) {
 // pollEnd is how often a process that is no child of ours is looked at.
 const pollEnd = 50 * time.Millisecond
 
-// findMaster returns the master that runs in a folder, nil if there is none.
-// It is watched until stop is closed.
-func findMaster(in folder, stop <-chan struct{}) *process {
-	text, err := os.ReadFile(in.file(pidFile))
-	if err != nil {
-		return nil
+// mastersIn returns the masters that run in a folder, the one first that the
+// folder says it is. The folder alone would not do: HAProxy notes its number
+// there only a while after it was started.
+func mastersIn(in folder) (pids []int) {
+	files, _ := filepath.Glob("/proc/[0-9]*")
+	noted, _ := os.ReadFile(in.file(pidFile))
+	for _, file := range files {
+		pid, _ := strconv.Atoi(filepath.Base(file))
+		switch {
+		case !runsIn(pid, in.path) || !isHAProxy(pid) || isHAProxy(parentOf(pid)):
+		case strconv.Itoa(pid) == strings.TrimSpace(string(noted)):
+			pids = slices.Insert(pids, 0, pid)
+		default:
+			pids = append(pids, pid)
+		}
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil || pid < 2 || !runsIn(pid, in.path) {
-		return nil
+	return pids
+}
+
+// isHAProxy tells whether a process was started as a master is, or is a worker
+// of one.
+func isHAProxy(pid int) bool {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
+	return err == nil && slices.Contains(strings.Split(string(text), "\x00"), masterAt)
+}
+
+// parentOf returns 0 for a process that is gone.
+func parentOf(pid int) (parent int) {
+	text, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	// The name, in brackets, may be anything.
+	if at := bytes.LastIndexByte(text, ')'); at >= 0 {
+		var state string
+		_, _ = fmt.Sscan(string(text[at+1:]), &state, &parent)
 	}
+	return parent
+}
+
+// watched is a process that is no child of ours, until stop is closed.
+func watched(pid int, in folder, stop <-chan struct{}) (*process, error) {
 	master, err := os.FindProcess(pid)
 	if err != nil {
-		return nil
+		return nil, fmt.Errorf("find haproxy: %w", err)
 	}
 	p := &process{master: master, ended: make(chan struct{})}
 	go p.watch(in, stop)
-	return p
+	return p, nil
 }
 
 // runsIn tells whether a process works in a folder, so that a number that was
@@ -129,28 +162,35 @@ func (p *process) watch(in folder, stop <-chan struct{}) {
 	}
 }
 
-// stop lets HAProxy finish what is in flight, and ends it then, or after
-// grace. Connections without a request would keep it: with
+// stop lets HAProxy finish what is in flight, and ends it then, or when ctx
+// ends. Connections without a request would keep it: with
 // idle-close-on-response it does not close them by itself.
-func (p *process) stop(in folder, grace time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
-	defer cancel()
+func (p *process) stop(ctx context.Context, in folder) error {
 	worker, err := askInfo(ctx, runtimeAPI{in.file(runtimeSock)})
 	_ = p.master.Signal(gracefully)
 	if err == nil {
 		p.waitIdle(ctx, runtimeAPI{in.file(masterSock)}, worker.pid)
-	} else if p.wait(grace) {
-		return nil
+	} else {
+		p.wait(ctx)
 	}
-	_ = p.master.Signal(atOnce)
-	if p.wait(time.Second) {
-		return nil
-	}
-	_ = p.master.Kill()
-	if p.wait(time.Second) {
-		return nil
+	return p.cut()
+}
+
+// cut ends HAProxy, whatever is in flight.
+func (p *process) cut() error {
+	for _, how := range []os.Signal{atOnce, os.Kill} {
+		_ = p.master.Signal(how)
+		if p.endsWithin(time.Second) {
+			return nil
+		}
 	}
 	return errors.New("stop haproxy: it does not end")
+}
+
+func (p *process) endsWithin(most time.Duration) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), most)
+	defer cancel()
+	return p.wait(ctx)
 }
 
 // waitIdle waits until a worker that is stopping has no request left.
@@ -171,13 +211,11 @@ func (p *process) waitIdle(ctx context.Context, master runtimeAPI, worker int) {
 	}
 }
 
-func (p *process) wait(most time.Duration) bool {
-	timer := time.NewTimer(most)
-	defer timer.Stop()
+func (p *process) wait(ctx context.Context) (ended bool) {
 	select {
 	case <-p.ended:
 		return true
-	case <-timer.C:
+	case <-ctx.Done():
 		return false
 	}
 }

@@ -5,14 +5,13 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
-	"net/url"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"fairlead.dev/registry"
+	"fairlead.dev/sidecar/planetest"
 )
 
 const patience = 20 * time.Second
@@ -111,9 +110,7 @@ func serving(t *testing.T, service, id string) registry.Instance {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, id) }))
 	t.Cleanup(server.Close)
-	u, _ := url.Parse(server.URL)
-	at := netip.MustParseAddrPort(u.Host)
-	return registry.Instance{Service: service, ID: id, Scheme: "http", Host: at.Addr().String(), Port: int(at.Port()), Weight: 100, Status: registry.Passing, Enabled: true}
+	return planetest.Instance(service, id, server.Listener.Addr().String(), 1)
 }
 
 func TestInstancesAndServicesNeedNoReload(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // The oldest HAProxy that can do all that is asked of it.
@@ -17,8 +18,14 @@ const (
 
 var versionLine = regexp.MustCompile(`(?i)version (\d+)\.(\d+)[^ \n]*`)
 
+// versionWithin bounds the question. The end of the sidecar does not cut it
+// short: what it is about comes first, an HAProxy that has to be stopped.
+const versionWithin = 5 * time.Second
+
 // findProgram returns the path of an HAProxy that is recent enough.
-func findProgram(ctx context.Context, name string) (string, error) {
+func findProgram(name string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), versionWithin)
+	defer cancel()
 	path, err := lookUp(name)
 	if err != nil {
 		return "", fmt.Errorf("find haproxy: %w; install HAProxy %d.%d or newer (Debian and Ubuntu: apt-get install haproxy), or name it by --haproxy", err, leastMajor, leastMinor)
