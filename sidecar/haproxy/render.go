@@ -57,6 +57,7 @@ type page struct {
 	ServiceHost, RealmHost string
 	AnyServiceHost, Name   string
 	Others, Peculiar       string
+	PeculiarRead           string
 	Ruled                  []string
 	Rules                  []string
 	Errors, Endings        []string
@@ -134,7 +135,7 @@ func (s structure) page(slots []slotLines) page {
 		AnyServiceHost: quote(domain + `$`),
 		Name:           quote(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`),
 		Others:         quote(`^(?!(close|keep-alive|upgrade)$)`),
-		Peculiar:       quote(peculiar), Ruled: namesOf(s.rules),
+		Peculiar:       quote(peculiar), PeculiarRead: quote(peculiar + `|^content-length:`), Ruled: namesOf(s.rules),
 		Errors: texts(failures()), Endings: texts(endings(s.allRealms())),
 		AsideFailure: asideFailure().text(), Rules: linesOfRules(s.rules),
 	}
