@@ -9,7 +9,8 @@ import (
 // Mount adds what a sidecar answers under its own address, beside the requests
 // that it forwards:
 //
-//	GET /health    health+json: 503 as long as the plane does not carry the table
+//	GET /health    health+json: 503 as long as the plane does not carry the table,
+//	               warn if somebody has to do something about it
 //	GET /status    a Status
 //	GET /metrics   what metrics answers, if it is given
 //	GET /v1/realms/{realm}/services/{service}/explain
@@ -33,9 +34,12 @@ func (s *Sidecar) answerHealth(w http.ResponseWriter, _ *http.Request) {
 		Output string `json:"output,omitempty"`
 	}{Status: "pass"}
 	code := http.StatusOK
-	if problems := s.Status().Problems; len(problems) > 0 {
+	switch status := s.Status(); {
+	case len(status.Problems) > 0:
 		code = http.StatusServiceUnavailable
-		body.Status, body.Output = "fail", strings.Join(problems, "; ")
+		body.Status, body.Output = "fail", strings.Join(status.Problems, "; ")
+	case status.Plane.Warning != "":
+		body.Status, body.Output = "warn", status.Plane.Warning
 	}
 	answer(w, code, "application/health+json", body)
 }

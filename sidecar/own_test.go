@@ -82,6 +82,8 @@ func TestTheStatusSaysWhyAPlaneIsNotWell(t *testing.T) {
 		{"refused", func(s *Status) { s.Failures, s.LastError = 2, "no such thing" }, "2 times in a row: no such thing"},
 		{"at work", func(s *Status) { s.ApplyingMS = 1000 }, ""},
 		{"at work for too long", func(s *Status) { s.ApplyingMS = 9000 }, "has been working on the table for 9s"},
+		{"out of reach", func(s *Status) { s.Plane.Problem = "nobody answers" }, "nobody answers"},
+		{"in want of a reload", func(s *Status) { s.Plane.Warning = "reload it" }, ""},
 		{"down", func(s *Status) { s.Ended = true }, "the data plane does not run"},
 	}
 	for _, tt := range tests {

@@ -36,4 +36,8 @@ type PlaneStatus struct {
 	Why     string    `json:"why,omitempty"`
 	// Repairs counts how often the plane was found other than it was left.
 	Repairs int `json:"repairs,omitempty"`
+	// Problem says why the plane cannot be kept equal to the table, and Warning
+	// what somebody has to do about one that can.
+	Problem string `json:"problem,omitempty"`
+	Warning string `json:"warning,omitempty"`
 }

@@ -54,6 +54,9 @@ func (s Status) problems() (all []string) {
 	if s.Ended {
 		all = append(all, "the data plane does not run")
 	}
+	if s.Plane.Problem != "" {
+		all = append(all, s.Plane.Problem)
+	}
 	switch slow := time.Duration(s.ApplyingMS) * time.Millisecond; {
 	case s.Failures > 0:
 		all = append(all, fmt.Sprintf("the data plane refused the table at revision %s, %d times in a row: %s", s.Offered, s.Failures, s.LastError))

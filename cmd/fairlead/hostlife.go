@@ -230,8 +230,8 @@ func (l *hostLife) isWell(ctx context.Context) error {
 	}
 	response, err := client.Do(request)
 	switch {
-	case err != nil && l.carrier.full():
-		return nil // it is at work: a restart would cut everybody off
+	case err != nil && l.carrier.excused():
+		return nil // a restart would cut everybody off, or mend nothing
 	case err != nil:
 		return fmt.Errorf("the sidecar does not answer: %w", err)
 	}

@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"maps"
 	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"syscall"
 
 	"github.com/spf13/pflag"
@@ -24,13 +22,17 @@ import (
 // planeFlags say what carries a sidecar's requests.
 type planeFlags struct {
 	kind, data, program string
-	keep                bool
+	// socket is that of a haproxy which somebody else runs.
+	socket      string
+	keep, print bool
 }
 
 func (f *planeFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.kind, "plane", "builtin", "what carries the requests: builtin, or haproxy, which follows the whole realm unless --services says less")
 	flags.StringVar(&f.data, "data", filepath.Join(stateDir(), "sidecar"), "directory in which haproxy runs")
 	flags.StringVar(&f.program, "haproxy", "haproxy", "path of haproxy, 2.6 or newer")
+	flags.StringVar(&f.socket, "haproxy-socket", "", "attach to the haproxy with this runtime socket, which somebody else runs from what --print-config prints; it is not started, reloaded or stopped")
+	flags.BoolVar(&f.print, "print-config", false, "print the configuration for --haproxy-socket, leave it in --data too, and end")
 	flags.BoolVar(&f.keep, "keep-haproxy", false, "leave haproxy running when the sidecar stops, for the next one on the same --data")
 }
 
@@ -43,6 +45,14 @@ func (f *planeFlags) check() error {
 	if f.kind != "builtin" && !f.isHAProxy() {
 		return usagef("--plane: must be builtin or haproxy, got %q", f.kind)
 	}
+	switch attaches := f.socket != ""; {
+	case attaches && !f.isHAProxy():
+		return usagef("--haproxy-socket: needs --plane haproxy")
+	case attaches && f.keep:
+		return usagef("--keep-haproxy: must not be given with --haproxy-socket, where haproxy is left as it is anyway")
+	case f.print && !attaches:
+		return usagef("--print-config: needs --haproxy-socket, which becomes part of the configuration")
+	}
 	return nil
 }
 
@@ -52,8 +62,9 @@ type carrier struct {
 	// ready waits until it listens, and tells where.
 	ready func(context.Context) (ready, error)
 	close func() error
-	// full tells whether it has all the connections that it may have.
-	full func() bool
+	// excused tells whether it need not answer at its address: it has all the
+	// connections that it may have, or is not for this process to mend.
+	excused func() bool
 	// inherits tells whether its listeners can be handed to a successor.
 	inherits bool
 }
@@ -101,7 +112,7 @@ func (f *sidecarFlags) newBuiltin(ctx context.Context, set *settings, process *t
 	}
 	at := newReady("", "", httpURL(listener))
 	return carrier{
-		plane: plane, inherits: true, full: plane.Full, close: func() error { closeQuietly(listener); return entrance.close() },
+		plane: plane, inherits: true, excused: plane.Full, close: func() error { closeQuietly(listener); return entrance.close() },
 		ready: func(context.Context) (ready, error) { return at, nil },
 	}, nil
 }
@@ -116,18 +127,16 @@ func (f *sidecarFlags) newHAProxy(ctx context.Context, set *settings, process *t
 		return carrier{}, errors.Join(err, entrance.close())
 	}
 	hurry, forget := secondSignal()
-	plane, err := haproxy.New(haproxy.Options{
-		Hurry: hurry,
-		Realm: set.realm, Addr: f.addr, Doors: f.ways.doors(f.addr), Listen: listenFor(process), MaxConnections: f.ways.most,
-		Data: filepath.Join(f.plane.data, "haproxy"), Program: f.plane.program, Keep: f.plane.keep,
-		Aside: aside, Realms: slices.Sorted(maps.Keys(entrance.realms)), Others: f.ways.others, Logger: set.logger(), MeterProvider: m.provider,
-	})
+	opts := f.optionsOfHAProxy(set)
+	opts.Hurry, opts.Listen, opts.Aside, opts.MeterProvider = hurry, listenFor(process), aside, m.provider
+	plane, err := haproxy.New(opts)
 	if err != nil {
 		forget()
 		return carrier{}, errors.Join(err, entrance.close())
 	}
 	m.further.from.Store(plane)
-	return carrier{plane: plane, full: plane.Full, close: func() error { forget(); return entrance.close() }, ready: func(ctx context.Context) (ready, error) {
+	excused := func() bool { return plane.Full() || opts.Attach != "" && plane.Status().Problem != "" }
+	return carrier{plane: plane, excused: excused, close: func() error { forget(); return entrance.close() }, ready: func(ctx context.Context) (ready, error) {
 		select {
 		case <-plane.Up():
 			return newReady("", "", "http://"+plane.Status().Addr), nil
@@ -135,6 +144,25 @@ func (f *sidecarFlags) newHAProxy(ctx context.Context, set *settings, process *t
 			return ready{}, ctx.Err()
 		}
 	}}, nil
+}
+
+// optionsOfHAProxy are those that its configuration depends on, and more.
+func (f *sidecarFlags) optionsOfHAProxy(set *settings) haproxy.Options {
+	return haproxy.Options{
+		Realm: set.realm, Addr: f.addr, Doors: f.ways.doors(f.addr), MaxConnections: f.ways.most,
+		Data: filepath.Join(f.plane.data, "haproxy"), Program: f.plane.program, Attach: f.plane.socket, Keep: f.plane.keep,
+		Realms: f.ways.foreign(set.realm), Others: f.ways.others, Logger: set.logger(),
+	}
+}
+
+// printConfig prints what the haproxy at --haproxy-socket is to be given.
+func (f *sidecarFlags) printConfig(ctx context.Context, set *settings) error {
+	config, err := haproxy.Configuration(ctx, f.optionsOfHAProxy(set))
+	if err != nil {
+		return err
+	}
+	_, err = set.out.Write(config)
+	return err
 }
 
 // secondSignal returns a context that ends with the second signal to end. The

@@ -105,6 +105,9 @@ func (r sidecarReport) print(out io.Writer) {
 	for _, problem := range r.Problems {
 		line("problem", "%s", problem)
 	}
+	if r.Plane.Warning != "" {
+		line("warning", "%s", r.Plane.Warning)
+	}
 	line("plane", "%s, %d reloads, %d repairs", dash(r.Plane.Kind), r.Plane.Reloads, r.Plane.Repairs)
 	if !r.Plane.Last.IsZero() {
 		line("reloaded", "%s: %s", r.Plane.Last.Format(time.RFC3339), r.Plane.Why)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -50,6 +51,13 @@ func (f *waysIn) check() error {
 		return usagef("--max-connections: must be at least 1, got %d", f.most)
 	}
 	return nil
+}
+
+// foreign are the realms besides one's own, sorted.
+func (f *waysIn) foreign(own string) []string {
+	realms := slices.DeleteFunc(slices.Clone(f.realms), func(realm string) bool { return realm == own })
+	slices.Sort(realms)
+	return slices.Compact(realms)
 }
 
 // portOf reads "identity=4100".

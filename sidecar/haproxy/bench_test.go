@@ -65,7 +65,7 @@ func BenchmarkObserve(b *testing.B) {
 	plane, stop := benchPlane(b, realmOf(500, 20))
 	defer stop()
 	for b.Loop() {
-		if _, err := observe(b.Context(), runtimeAPI{plane.in.file(runtimeSock)}, 1000); err != nil {
+		if _, err := observe(b.Context(), plane.api); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -12,6 +12,7 @@
 //	identity  s0     requests for identity go to backend s0
 //	billing   n1     s1 is billing's, but it has no instance that may be used
 //	vault     a2     the sidecar itself carries it, see [Aside]
+//	search    a      that too, and there is no slot for it
 //
 // So a new service is an entry of the map, and an instance is a server that is
 // added through the runtime API: neither needs a reload. A server's name says
@@ -35,4 +36,11 @@
 //
 // HAProxy runs in a session of its own and outlives a sidecar that is killed.
 // The next one on the same folder finds it and goes on with it.
+//
+// # Somebody else's
+//
+// With [Options.Attach] the plane keeps a HAProxy equal that somebody else runs,
+// from what [Configuration] returns. If that has to be reloaded the plane leaves
+// the new configuration and says so; until then the sidecar carries what HAProxy
+// lacks.
 package haproxy

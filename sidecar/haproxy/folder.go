@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -56,6 +57,18 @@ func (f folder) write(name string, content []byte) error {
 		return fmt.Errorf("write for haproxy: %w", err)
 	}
 	if err := os.Rename(temporary, path); err != nil {
+		return fmt.Errorf("write for haproxy: %w", err)
+	}
+	return nil
+}
+
+// adopt has the configuration that is to be checked be the one, if HAProxy
+// takes it.
+func (f folder) adopt(ctx context.Context, program string, s structure) error {
+	if err := check(ctx, program, f, len(s.doors)); err != nil {
+		return err
+	}
+	if err := os.Rename(f.file(checkedFile), f.file(configFile)); err != nil {
 		return fmt.Errorf("write for haproxy: %w", err)
 	}
 	return nil

@@ -14,7 +14,7 @@ const fullWithin = time.Second
 func (p *Plane) Full() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), fullWithin)
 	defer cancel()
-	answers, err := runtimeAPI{p.in.file(runtimeSock)}.ask(ctx, "show stat "+mainFront+" 1 -1")
+	answers, err := p.api.ask(ctx, "show stat "+mainFront+" 1 -1")
 	if err != nil {
 		return false
 	}

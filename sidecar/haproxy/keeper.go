@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -13,27 +12,27 @@ import (
 	"fairlead.dev/registry"
 )
 
-// A keeper is the one goroutine that owns HAProxy: it starts it, and keeps it
-// equal to the newest table.
+// A keeper is the one goroutine that owns what HAProxy has: it keeps it equal to
+// the newest table.
 type keeper struct {
 	plane   *Plane
 	api     runtimeAPI
 	in      folder
 	program string
-	// listeners are open unless a HAProxy was found that has them.
-	listeners []net.Listener
-	stop      <-chan struct{}
+	custody custody
 
-	process   *process
 	structure structure
 	// running is the description of what runs.
 	running string
-	table   *registry.Table
-	wishes  wishes
+	// next is what HAProxy should be made from instead, if that is not for the
+	// keeper to do.
+	next   *structure
+	table  *registry.Table
+	wishes wishes
+	// detours are services that the sidecar carries until then.
+	detours map[string]bool
 	// has is what HAProxy has as far as is known, nil if that is in doubt.
 	has *model
-	// retired are the workers that a reload has replaced not long ago.
-	retired []retired
 	// settled are the farms that has is known to be equal to.
 	settled map[*farm]bool
 	// leaving are the servers in quarantine, by slot/name.
@@ -43,22 +42,54 @@ type keeper struct {
 	saving *saving
 	// unsaved tells that what is on disk is not what HAProxy has.
 	unsaved bool
+	// trouble is why HAProxy could not be asked the last time.
+	trouble string
+}
+
+// A custody is who starts HAProxy and ends it: this plane, or somebody else.
+type custody interface {
+	// take goes on with a HAProxy that runs, or starts one.
+	take(ctx context.Context) error
+	// meet is told of the HAProxy that was asked; it may be another one than
+	// the last time.
+	meet(now *model) error
+	// restructure does what can be done about a table for which HAProxy has to
+	// be made from something else, and says why.
+	restructure(ctx context.Context, why string) error
+	// tend is called before HAProxy is compared.
+	tend(ctx context.Context)
+	// ended is closed when HAProxy ends by itself, and revive starts it again.
+	ended() <-chan struct{}
+	revive(ctx context.Context)
+	// end ends HAProxy, as far as that is to be, and release lets go of it.
+	end() error
+	release()
+}
+
+func (p *Plane) newKeeper() *keeper {
+	k := &keeper{plane: p, in: p.in, api: p.api, leaving: map[string]time.Time{}}
+	if p.opts.Attach != "" {
+		k.custody = &attached{keeper: k}
+	} else {
+		k.custody = &owned{keeper: k, stop: make(chan struct{})}
+	}
+	return k
 }
 
 // startPatience bounds the wait for HAProxy to take commands.
 const startPatience = 10 * time.Second
 
 // Run starts HAProxy, or goes on with the one that runs in the folder, keeps it
-// running, and ends it when ctx ends.
+// running, and ends it when ctx ends. With [Options.Attach] it only keeps one
+// equal to the table that somebody else runs.
 func (p *Plane) Run(ctx context.Context) error {
 	unlock, err := p.in.open()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = unlock() }()
-	stop := make(chan struct{})
-	k := &keeper{plane: p, in: p.in, api: runtimeAPI{p.in.file(runtimeSock)}, stop: stop, leaving: map[string]time.Time{}}
-	defer func() { closeAll(k.listeners) }()
+	k := p.newKeeper()
+	defer k.custody.release()
 	if k.program, err = findProgram(p.opts.Program); err != nil {
 		return err
 	}
@@ -78,17 +109,16 @@ func (p *Plane) Run(ctx context.Context) error {
 	defer resolving.Wait()
 	defer stopNames()
 	k.table = p.begin()
-	err = k.take(ctx)
+	err = k.custody.take(ctx)
 	if err == nil {
 		close(p.up)
 		k.loop(ctx)
 	}
 	if ctx.Err() == nil {
 		// An HAProxy that runs here carries on for whoever tries next.
-		close(stop)
 		return err
 	}
-	return k.end(stop)
+	return k.custody.end()
 }
 
 // begin has Apply wait for the keeper from now on, and returns what it was
@@ -98,28 +128,6 @@ func (p *Plane) begin() *registry.Table {
 	defer p.mu.Unlock()
 	p.running = true
 	return p.first
-}
-
-// end stops HAProxy, unless it is to stay.
-func (k *keeper) end(stop chan struct{}) error {
-	// Who connects from now on is refused, and not left waiting.
-	closeAll(k.listeners)
-	k.save()
-	k.saved()
-	var err error
-	if k.process != nil && !k.plane.opts.Keep {
-		err = k.stopGently(k.process)
-		unlink(k.structure.doors)
-	}
-	close(stop)
-	return err
-}
-
-func (k *keeper) stopGently(p *process) error {
-	o := k.plane.opts
-	ctx, cancel := context.WithTimeout(o.Hurry, o.Grace)
-	defer cancel()
-	return p.stop(ctx, k.in)
 }
 
 // compareShare is how much longer than a comparison the pause after it is.
@@ -137,16 +145,16 @@ func (k *keeper) loop(ctx context.Context) {
 			k.table = o.table
 			o.done <- k.reconcile(ctx)
 		case <-compare.C:
-			k.dismiss(ctx)
-			k.look = startLook(ctx, k.api, k.has, k.structure.slots)
+			k.custody.tend(ctx)
+			k.look = startLook(ctx, k.api, k.has)
 		case <-k.looked():
 			took := time.Since(k.look.began)
 			k.compare(ctx)
 			compare.Reset(max(k.plane.opts.Compare, compareShare*took))
 		case <-k.plane.names.changed:
 			k.renamed(ctx)
-		case <-k.process.ended:
-			k.revive(ctx)
+		case <-k.custody.ended():
+			k.custody.revive(ctx)
 		}
 	}
 }
@@ -174,15 +182,15 @@ func (k *keeper) compare(ctx context.Context) {
 	l := k.look
 	k.look = nil
 	// If it is another HAProxy, or in doubt, it was asked anew or will be.
-	if k.has != l.from {
+	if k.has != l.from || ctx.Err() != nil {
 		return
 	}
-	if l.err != nil {
-		k.plane.log.Warn("haproxy does not tell what it has", "error", l.err)
+	if err := k.found(l); err != nil {
 		k.has = nil
+		k.troubled(err)
 		return
 	}
-	k.found(l)
+	k.troubled(nil)
 	if k.table == nil {
 		return
 	}
@@ -196,39 +204,107 @@ func (k *keeper) compare(ctx context.Context) {
 	k.in.trimLog()
 }
 
-func (k *keeper) found(l *look) {
-	before := k.has
-	k.has = l.result()
-	if before != nil && before.equal(k.has) {
-		return
+func (k *keeper) found(l *look) error {
+	if l.err != nil {
+		return fmt.Errorf("haproxy does not tell what it has: %w", l.err)
 	}
-	k.settled = nil
-	k.plane.ledger.owns(k.has.entries, k.has.slots)
+	if l.another() {
+		k.has = nil
+		return nil
+	}
+	before, now := k.has, l.result()
+	if before != nil && before.equal(now) {
+		k.has = now
+		return nil
+	}
 	if before != nil && k.table != nil {
 		k.plane.log.Warn("haproxy is not as it was left; it is brought back")
 		k.plane.note(func(s *Status) { s.Repairs++ })
 	}
+	return k.know(now)
 }
+
+// troubled notes whether HAProxy can be asked, and says so when that changes.
+func (k *keeper) troubled(err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text == k.trouble {
+		return
+	}
+	k.trouble = text
+	k.plane.note(func(s *Status) { s.Problem = text })
+	if err != nil {
+		k.plane.log.Warn("haproxy cannot be asked", "error", err)
+		return
+	}
+	k.plane.log.Info("haproxy answers again")
+}
+
+// know takes what HAProxy has for known.
+func (k *keeper) know(now *model) error {
+	if err := k.custody.meet(now); err != nil {
+		return err
+	}
+	k.has, k.settled = now, nil
+	k.plane.ledger.owns(now.entries, now.slots)
+	return nil
+}
+
+// ask has HAProxy tell what it has.
+func (k *keeper) ask(ctx context.Context) error {
+	now, err := observe(ctx, k.api)
+	if err == nil {
+		err = k.know(now)
+	}
+	if err == nil {
+		k.troubled(nil)
+	}
+	return err
+}
+
+// Why HAProxy has to be made from something else.
+const (
+	whyOther = "other rules or options"
+	whySlots = "more services than slots"
+)
 
 // reconcile makes HAProxy equal to the table.
 func (k *keeper) reconcile(ctx context.Context) error {
-	k.structure.rules = ruledIn(k.table)
-	if k.structure.description() != k.running {
-		return k.restructure(ctx, "other rules or options")
-	}
-	farms := k.farms()
 	if k.has == nil {
-		now, err := observe(ctx, k.api, k.structure.slots)
-		if err != nil {
+		if err := k.ask(ctx); err != nil {
 			return err
 		}
-		k.has, k.settled = now, nil
-		k.plane.ledger.owns(now.entries, now.slots)
 	}
-	commands, err := plan(farms, k.has, k.settled)
+	k.structure.rules, k.detours = ruledIn(k.table), nil
+	if k.structure.description() != k.running {
+		return k.custody.restructure(ctx, whyOther)
+	}
+	err := k.conform(ctx)
 	if errors.Is(err, errNoSlot) {
-		return k.restructure(ctx, "more services than slots")
+		return k.custody.restructure(ctx, whySlots)
 	}
+	if err == nil {
+		k.fits()
+	}
+	return err
+}
+
+// fits notes that HAProxy is made from what the table wants.
+func (k *keeper) fits() {
+	if k.next == nil {
+		return
+	}
+	k.next, k.unsaved = nil, true
+	k.plane.note(func(s *Status) { s.Warning = "" })
+	k.plane.log.Info("haproxy need not be reloaded any more")
+}
+
+// conform makes HAProxy equal to the table as it is made.
+func (k *keeper) conform(ctx context.Context) error {
+	farms := k.farms()
+	commands, err := plan(farms, k.has, k.settled)
 	if err != nil {
 		return err
 	}
@@ -239,8 +315,11 @@ func (k *keeper) reconcile(ctx context.Context) error {
 	return nil
 }
 
-func (k *keeper) farms() []*farm {
-	farms := k.wishes.of(k.table, k.plane.names.find)
+// farms are what HAProxy should have as it is made.
+func (k *keeper) farms() []*farm { return k.farmsWith(k.detours) }
+
+func (k *keeper) farmsWith(detours map[string]bool) []*farm {
+	farms := k.wishes.of(k.table, k.plane.names.find, detours)
 	unfit := k.wishes.unfit()
 	k.plane.note(func(s *Status) { s.Unfit = unfit })
 	return farms
@@ -338,4 +417,15 @@ func (k *keeper) count(ctx context.Context) {
 	if err := k.plane.ledger.read(ctx); err != nil {
 		k.plane.log.Warn("cannot read haproxy's counters", "error", err)
 	}
+}
+
+// listensAt takes a HAProxy for one of those doors and so many slots.
+func (k *keeper) listensAt(doors []Door, slots int) {
+	k.structure = k.plane.opts.structureOf(doors, slots)
+	k.plane.note(func(s *Status) {
+		s.Addr, s.Doors = doors[0].Address, nil
+		for _, d := range doors[1:] {
+			s.Doors = append(s.Doors, d.Address)
+		}
+	})
 }

@@ -4,16 +4,57 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"regexp"
-	"strconv"
+	"net"
 	"time"
 )
 
-var descriptionForm = regexp.MustCompile(`^` + descriptionPrefix + ` addr=(\S*) slots=(\d+) structure=[0-9a-f]+$`)
+// An owned custody is that of a HAProxy which is started here, or was by the
+// sidecar before this one.
+type owned struct {
+	*keeper
+	// listeners are open unless a HAProxy was found that has them.
+	listeners []net.Listener
+	// stop ends the watch over a process that was found.
+	stop    chan struct{}
+	process *process
+	// retired are the workers that a reload has replaced not long ago.
+	retired []retired
+}
+
+// meet: whoever reloads it otherwise does so from the same files.
+func (k *owned) meet(*model) error { return nil }
+
+func (k *owned) tend(ctx context.Context) { k.dismiss(ctx) }
+
+func (k *owned) ended() <-chan struct{} { return k.process.ended }
+
+// end stops HAProxy, unless it is to stay.
+func (k *owned) end() error {
+	// Who connects from now on is refused, and not left waiting.
+	closeAll(k.listeners)
+	k.save()
+	k.saved()
+	if k.process == nil || k.plane.opts.Keep {
+		return nil
+	}
+	defer unlink(k.structure.doors)
+	return k.stopGently(k.process)
+}
+
+func (k *owned) release() {
+	closeAll(k.listeners)
+	close(k.stop)
+}
+
+func (k *owned) stopGently(p *process) error {
+	o := k.plane.opts
+	ctx, cancel := context.WithTimeout(o.Hurry, o.Grace)
+	defer cancel()
+	return p.stop(ctx, k.in)
+}
 
 // take goes on with the HAProxy that runs in the folder, or starts one.
-func (k *keeper) take(ctx context.Context) error {
+func (k *owned) take(ctx context.Context) error {
 	found, err := k.adopt(ctx)
 	if found || err != nil {
 		return err
@@ -26,7 +67,7 @@ func (k *keeper) take(ctx context.Context) error {
 
 // adopt goes on with a running HAProxy if it listens where it should. If ctx
 // ends meanwhile, what runs is what is to be ended.
-func (k *keeper) adopt(ctx context.Context) (bool, error) {
+func (k *owned) adopt(ctx context.Context) (bool, error) {
 	running, err := k.findMaster()
 	if running == nil || err != nil {
 		return false, err
@@ -36,13 +77,12 @@ func (k *keeper) adopt(ctx context.Context) (bool, error) {
 	if ctx.Err() != nil {
 		return true, ctx.Err()
 	}
-	form := descriptionForm.FindStringSubmatch(now.description)
-	doors, slots := k.fitting(form)
+	doors, slots := k.fitting(now.description)
 	if err != nil || doors == nil || now.stopping {
 		k.plane.log.Info("the haproxy that runs here is of no use and is stopped", "pid", running.master.Pid, "description", now.description)
 		return false, k.stopGently(running)
 	}
-	k.structure = k.structureOf(doors, slots)
+	k.listensAt(doors, slots)
 	k.plane.log.Info("goes on with the haproxy that runs here", "pid", running.master.Pid, "addr", doors[0].Address)
 	k.plane.note(func(s *Status) { s.Adopted = true })
 	k.running = now.description
@@ -58,7 +98,7 @@ func (k *keeper) adopt(ctx context.Context) (bool, error) {
 // findMaster returns the master that runs in the folder, nil if there is none.
 // Of several one is left: a sidecar that was killed just as it had started
 // HAProxy may leave one that nobody has noted.
-func (k *keeper) findMaster() (*process, error) {
+func (k *owned) findMaster() (*process, error) {
 	var found *process
 	for _, pid := range mastersIn(k.in) {
 		p, err := watched(pid, k.in, k.stop)
@@ -79,55 +119,36 @@ func (k *keeper) findMaster() (*process, error) {
 
 // fitting returns the doors and the number of slots of a description, no doors
 // if it is not of one who listens where the plane is to.
-func (k *keeper) fitting(form []string) (doors []Door, slots int) {
-	if form == nil {
+func (k *owned) fitting(text string) (doors []Door, slots int) {
+	found, ok := readDescription(text)
+	if !ok {
 		return nil, 0
 	}
-	doors, fit := described(form[1], k.plane.opts.doors())
+	doors, fit := described(found.doors, k.plane.opts.doors())
 	if !fit {
 		return nil, 0
 	}
-	slots, _ = strconv.Atoi(form[2])
-	return doors, slots
+	return doors, found.slots
 }
 
 // listen opens the doors that HAProxy inherits. They stay open here too, so
 // that callers wait and are not refused while HAProxy is started anew.
-func (k *keeper) listen() (err error) {
+func (k *owned) listen() (err error) {
 	var doors []Door
 	if k.listeners, doors, err = k.plane.opts.listenAt(k.plane.opts.doors()); err != nil {
 		return err
 	}
-	k.structure = k.structureOf(doors, 0)
+	k.listensAt(doors, 0)
 	return nil
 }
 
-// descriptors is how many files HAProxy needs beside those of its connections.
-const descriptors = 512
-
-func (k *keeper) structureOf(doors []Door, slots int) structure {
-	o := k.plane.opts
-	k.plane.note(func(s *Status) {
-		s.Addr, s.Doors = doors[0].Address, nil
-		for _, d := range doors[1:] {
-			s.Doors = append(s.Doors, d.Address)
-		}
-	})
-	// A request needs two, and HAProxy does not start with fewer.
-	all := max(min(20_000, (openFiles()-descriptors)/2), 64)
-	return structure{
-		realm: o.Realm, doors: doors, hosts: o.Hosts, realms: o.Realms, others: o.Others, slots: slots,
-		maxConn: all, most: min(o.MaxConnections, all),
-	}
-}
-
 // start starts HAProxy with all that the table wants.
-func (k *keeper) start(ctx context.Context, why string) error {
+func (k *owned) start(ctx context.Context, why string) error {
 	if err := k.in.write(scriptFile, []byte(hopScript)); err != nil {
 		return err
 	}
 	k.grow()
-	if err := k.renew(configFile); err != nil {
+	if err := k.renew(configFile, k.structure); err != nil {
 		return err
 	}
 	from := k.in.logSize()
@@ -154,63 +175,9 @@ func (k *keeper) start(ctx context.Context, why string) error {
 	return nil
 }
 
-// grow makes room for the table's services, and then some.
-func (k *keeper) grow() {
-	services := 0
-	if k.table != nil {
-		k.structure.rules = ruledIn(k.table)
-		services = len(k.farms())
-	}
-	if need := services + k.plane.opts.Spare; k.structure.slots < need {
-		k.structure.slots = need + services/2
-	}
-}
-
-// entries are those of the map as far as they are known, so that services
-// keep their slots.
-func (k *keeper) entries() map[string]string {
-	if k.has == nil {
-		return nil
-	}
-	return k.has.entries
-}
-
-// renew writes the configuration, under a name, and the map, as the table
-// wants them.
-func (k *keeper) renew(name string) error {
-	write, err := k.writing(name)
-	if err != nil {
-		return err
-	}
-	k.saved()
-	return write()
-}
-
-// writing returns what renew does, to be done by whoever has the time: it uses
-// nothing that the keeper changes.
-func (k *keeper) writing(name string) (func() error, error) {
-	var farms []*farm
-	if k.table != nil {
-		farms = k.farms()
-	}
-	// Servers in quarantine are not written, so they keep no slot.
-	slots, err := assign(farms, &model{slots: k.structure.slots, entries: k.entries()})
-	if err != nil {
-		return nil, err
-	}
-	s, in, seen := k.structure, k.in, k.table != nil
-	return func() error {
-		config, entries, err := render(s, farms, slots, seen)
-		if err != nil {
-			return err
-		}
-		return errors.Join(in.write(name, config), in.write(mapFile, entries))
-	}, nil
-}
-
 // await waits until another worker than the one with a process id takes
 // commands.
-func (k *keeper) await(ctx context.Context, other int) error {
+func (k *owned) await(ctx context.Context, other int) error {
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -234,7 +201,7 @@ func (k *keeper) await(ctx context.Context, other int) error {
 
 // restructure reloads HAProxy with a configuration that was checked. If it is
 // rejected, the one before stays.
-func (k *keeper) restructure(ctx context.Context, why string) error {
+func (k *owned) restructure(ctx context.Context, why string) error {
 	before := k.structure
 	err := k.reloadChecked(ctx)
 	if err != nil {
@@ -249,20 +216,10 @@ func (k *keeper) restructure(ctx context.Context, why string) error {
 	return k.reconcile(ctx)
 }
 
-func (k *keeper) reloadChecked(ctx context.Context) error {
-	if err := k.in.write(scriptFile, []byte(hopScript)); err != nil {
-		return err
-	}
+func (k *owned) reloadChecked(ctx context.Context) error {
 	k.grow()
-	k.unsaved = true
-	if err := k.renew(checkedFile); err != nil {
+	if err := k.file(ctx, k.structure); err != nil {
 		return err
-	}
-	if err := check(ctx, k.program, k.in, len(k.structure.doors)); err != nil {
-		return err
-	}
-	if err := os.Rename(k.in.file(checkedFile), k.in.file(configFile)); err != nil {
-		return fmt.Errorf("write for haproxy: %w", err)
 	}
 	old, err := askInfo(ctx, k.api)
 	if err != nil {
@@ -277,48 +234,8 @@ func (k *keeper) reloadChecked(ctx context.Context) error {
 	return k.await(ctx, old.pid)
 }
 
-// A saving is under way until done is closed.
-type saving struct {
-	done chan struct{}
-	err  error
-}
-
-// save has the disk follow what HAProxy has, for its next start. Of many
-// servers that takes a while, so it is done beside the keeper.
-func (k *keeper) save() {
-	k.saved()
-	if !k.unsaved || k.table == nil || k.has == nil {
-		return
-	}
-	write, err := k.writing(configFile)
-	if err != nil {
-		k.plane.log.Warn("cannot write haproxy's configuration", "error", err)
-		return
-	}
-	k.unsaved = false
-	s := &saving{done: make(chan struct{})}
-	k.saving = s
-	go func() {
-		defer close(s.done)
-		s.err = write()
-	}()
-}
-
-// saved waits for the saving under way.
-func (k *keeper) saved() {
-	if k.saving == nil {
-		return
-	}
-	<-k.saving.done
-	if err := k.saving.err; err != nil {
-		k.plane.log.Warn("cannot write haproxy's configuration", "error", err)
-		k.unsaved = true
-	}
-	k.saving = nil
-}
-
 // revive starts HAProxy again after it ended by itself.
-func (k *keeper) revive(ctx context.Context) {
+func (k *owned) revive(ctx context.Context) {
 	k.plane.log.Error("haproxy ended", "said", k.in.complaints(max(0, k.in.logSize()-4096)))
 	for failures := 0; ctx.Err() == nil; failures++ {
 		err := k.restart(ctx)
@@ -330,7 +247,7 @@ func (k *keeper) revive(ctx context.Context) {
 	}
 }
 
-func (k *keeper) restart(ctx context.Context) error {
+func (k *owned) restart(ctx context.Context) error {
 	if k.listeners == nil {
 		if err := k.listen(); err != nil {
 			return err

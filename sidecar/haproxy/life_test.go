@@ -32,7 +32,7 @@ func within(t *testing.T, what string, most time.Duration, so func() bool) time.
 
 func (l *live) ask(commands ...string) []string {
 	l.t.Helper()
-	answers, err := runtimeAPI{l.in.file(runtimeSock)}.ask(l.t.Context(), commands...)
+	answers, err := l.api.ask(l.t.Context(), commands...)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestHAProxyThatIsKilledServesAgainAtOnce(t *testing.T) {
 }
 
 func (l *live) worker() int {
-	now, err := askInfo(l.t.Context(), runtimeAPI{l.in.file(runtimeSock)})
+	now, err := askInfo(l.t.Context(), l.api)
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -20,11 +20,11 @@ type look struct {
 	err  error
 }
 
-func startLook(ctx context.Context, api runtimeAPI, from *model, slots int) *look {
+func startLook(ctx context.Context, api runtimeAPI, from *model) *look {
 	l := &look{began: time.Now(), from: from, slots: map[string]bool{}, keys: map[string]bool{}, done: make(chan struct{})}
 	go func() {
 		defer close(l.done)
-		l.now, l.err = observe(ctx, api, slots)
+		l.now, l.err = observe(ctx, api)
 	}()
 	return l
 }
@@ -42,6 +42,10 @@ func (l *look) touch(commands []command) {
 		l.slots[c.slot] = true
 	}
 }
+
+// another tells whether it was another worker that was asked than should be
+// there, so that who has what was changed meanwhile is not known.
+func (l *look) another() bool { return l.from != nil && l.from.worker != l.now.worker }
 
 // result returns what HAProxy has now, once the look is done.
 func (l *look) result() *model {

@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -9,17 +10,28 @@ import (
 	"fairlead.dev/registry"
 )
 
-// observe asks HAProxy what it has.
-func observe(ctx context.Context, api runtimeAPI, slots int) (*model, error) {
-	answers, err := api.ask(ctx, "show servers state", "show map "+mapName)
+// errForeign says that a HAProxy was made from something else than the plane
+// would make it from.
+var errForeign = errors.New("the haproxy that answers was made from something else")
+
+// observe asks HAProxy what it is and has.
+func observe(ctx context.Context, api runtimeAPI) (*model, error) {
+	// In one line, so that it is one worker that answers.
+	answers, err := api.ask(ctx, "show info", "show servers state", "show map "+mapName)
 	if err != nil {
 		return nil, err
 	}
-	m := newModel(slots)
-	if err := readServers(answers[0], m); err != nil {
+	about := readInfo(answers[0])
+	from, ok := readDescription(about.description)
+	if !ok {
+		return nil, fmt.Errorf("%w: its description is %q", errForeign, about.description)
+	}
+	m := newModel(from.slots)
+	m.worker, m.description = about.pid, about.description
+	if err := readServers(answers[1], m); err != nil {
 		return nil, err
 	}
-	if err := readMap(answers[1], m); err != nil {
+	if err := readMap(answers[2], m); err != nil {
 		return nil, err
 	}
 	return m, nil

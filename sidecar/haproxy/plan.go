@@ -93,6 +93,10 @@ type running struct {
 // A model is what HAProxy has: the entries of its map, and its servers by slot
 // and name.
 type model struct {
+	// worker is the process that has it, made from what description says.
+	worker      int
+	description string
+
 	slots   int
 	entries map[string]string
 	servers map[string]map[string]running
@@ -143,9 +147,14 @@ func (m *model) put(slot, name string, s running) {
 // slotName is the backend of a slot.
 func slotName(n int) string { return "s" + strconv.Itoa(n) }
 
+// slotless is what the map says of a farm that goes aside and has no slot.
+const slotless = "a"
+
 // entry is what the map says of a farm in a slot.
 func (f *farm) entry(slot string) string {
 	switch {
+	case slot == "":
+		return slotless
 	case f.aside:
 		return "a" + slot[1:]
 	case f.usable():
@@ -174,29 +183,46 @@ func isCanonical(number string) bool {
 	return number[0] >= '0' && number[0] <= '9' && (number[0] != '0' || number == "0")
 }
 
-// assign gives every farm its slot: the one it has, else one that is empty.
+// assign gives every farm its slot. Only one that goes aside can do without.
 func assign(farms []*farm, have *model) (map[string]string, error) {
-	slots, taken := make(map[string]string, len(farms)), make(map[string]bool, len(farms))
+	slots, left := assigned(farms, have)
+	if slices.ContainsFunc(left, func(f *farm) bool { return !f.aside }) {
+		return nil, errNoSlot
+	}
+	return slots, nil
+}
+
+// assigned gives farms their slots: the one it has, else one that is empty, and
+// returns for whom none was left. Those that need none come last.
+func assigned(farms []*farm, have *model) (slots map[string]string, left []*farm) {
+	taken := make(map[string]bool, len(farms))
+	slots = make(map[string]string, len(farms))
 	for _, f := range farms {
 		if slot := slotIn(have.entries[f.service], have.slots); slot != "" && !taken[slot] {
 			slots[f.service], taken[slot] = slot, true
 		}
 	}
 	next := 0
-	for _, f := range farms {
-		if slots[f.service] != "" {
-			continue
+	for _, needs := range []bool{true, false} {
+		for _, f := range farms {
+			if slots[f.service] != "" || f.needsSlot() != needs {
+				continue
+			}
+			for next < have.slots && (taken[slotName(next)] || len(have.servers[slotName(next)]) > 0) {
+				next++
+			}
+			if next == have.slots {
+				left = append(left, f)
+				continue
+			}
+			slots[f.service], taken[slotName(next)] = slotName(next), true
 		}
-		for next < have.slots && (taken[slotName(next)] || len(have.servers[slotName(next)]) > 0) {
-			next++
-		}
-		if next == have.slots {
-			return nil, errNoSlot
-		}
-		slots[f.service], taken[slotName(next)] = slotName(next), true
 	}
-	return slots, nil
+	return slots, left
 }
+
+// needsSlot tells whether a farm has anything to put there.
+func (f *farm) needsSlot() bool { return !f.aside || len(f.servers) > 0 }
 
 // plan returns the commands that make what HAProxy has what the farms want.
 // Servers that nobody wants any more go into maintenance; to delete them is
@@ -212,8 +238,11 @@ func plan(farms []*farm, have *model, settled map[*farm]bool) ([]command, error)
 	wanted[seenKey] = "-"
 	owners := make(map[string]*farm, len(farms))
 	for _, f := range farms {
-		wanted[f.service] = f.entry(slots[f.service])
-		owners[slots[f.service]] = f
+		slot := slots[f.service]
+		wanted[f.service] = f.entry(slot)
+		if slot != "" {
+			owners[slot] = f
+		}
 	}
 
 	p.entries(wanted, have.entries)
@@ -286,7 +315,7 @@ func (p *planner) server(slot string, want server, have running) {
 	}
 }
 
-// equal tells whether two models say the same.
+// equal tells whether two models say the same of what HAProxy has.
 func (m *model) equal(o *model) bool {
 	if m.slots != o.slots || !maps.Equal(m.entries, o.entries) {
 		return false

@@ -8,6 +8,7 @@ import (
 	"net"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,7 +35,12 @@ type Options struct {
 	// until one ends. The default is 16,384. All together have as many as the
 	// files that HAProxy may open allow.
 	MaxConnections int
-	// Data is the folder in which HAProxy runs. Nobody else may write there.
+	// Attach is the runtime socket, of level admin, of a HAProxy that somebody
+	// else runs from what [Configuration] returns; "" is for one of the plane's
+	// own. It is never started, reloaded or stopped.
+	Attach string
+	// Data is the folder in which HAProxy runs, or has its files. Nobody else may
+	// write there.
 	Data string
 	// Program is HAProxy's; the default is haproxy, in the PATH.
 	Program string
@@ -107,6 +113,15 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// prepared returns options that are complete and checked.
+func (o Options) prepared() (Options, error) {
+	o = o.withDefaults()
+	if err := o.check(); err != nil {
+		return o, err
+	}
+	return o.absolute()
+}
+
 var hostName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
 func (o Options) check() error {
@@ -120,9 +135,6 @@ func (o Options) check() error {
 	for _, realm := range o.Realms {
 		errs.Add(registry.ValidateName("realms", realm))
 	}
-	if o.Aside == nil {
-		errs.Addf("aside", "must answer what haproxy hands over")
-	}
 	if o.Data == "" {
 		errs.Addf("data", "must name a folder, in which HAProxy runs")
 	}
@@ -132,13 +144,65 @@ func (o Options) check() error {
 	for _, d := range o.Doors {
 		errs.Add(d.check())
 	}
+	if o.Attach != "" {
+		o.checkAttach(&errs)
+	}
 	return errs.Err()
+}
+
+// checkAttach: what somebody else starts cannot tell where it listens.
+func (o Options) checkAttach(errs *registry.FieldErrors) {
+	if n := len(o.Attach); n > maxSocketPath {
+		errs.Addf("attach", "must be at most %d characters long, as the path of a socket, got %d", maxSocketPath, n)
+	}
+	for _, d := range o.doors() {
+		if _, port, err := net.SplitHostPort(d.Address); d.Network == "tcp" && (err != nil || port == "0") {
+			errs.Addf("addr", "must name a port, on which a haproxy listens that somebody else runs, got %q", d.Address)
+		}
+	}
+}
+
+// absolute has paths mean the same to whoever else starts HAProxy.
+func (o Options) absolute() (Options, error) {
+	var err error
+	if o.Data, err = filepath.Abs(o.Data); err != nil || o.Attach == "" {
+		return o, err
+	}
+	o.Doors = slices.Clone(o.Doors)
+	for i, d := range o.Doors {
+		if d.Network == "unix" && err == nil {
+			o.Doors[i].Address, err = filepath.Abs(d.Address)
+		}
+	}
+	if err == nil {
+		o.Attach, err = filepath.Abs(o.Attach)
+	}
+	return o, err
+}
+
+// descriptors is how many files HAProxy needs beside those of its connections.
+const descriptors = 512
+
+func (o Options) structureOf(doors []Door, slots int) structure {
+	s := structure{
+		realm: o.Realm, doors: doors, hosts: o.Hosts, realms: o.Realms, others: o.Others, slots: slots, most: o.MaxConnections,
+	}
+	if o.Attach != "" {
+		// How many files it may open is its own affair.
+		s.at = place{folder: o.Data, socket: o.Attach}
+		return s
+	}
+	// A request needs two, and HAProxy does not start with fewer.
+	s.maxConn = max(min(20_000, (openFiles()-descriptors)/2), 64)
+	s.most = min(s.most, s.maxConn)
+	return s
 }
 
 // A Plane is a sidecar.DataPlane that HAProxy carries.
 type Plane struct {
 	opts Options
 	in   folder
+	api  runtimeAPI
 	log  *slog.Logger
 	// since is from when on requests are counted.
 	since time.Time
@@ -160,19 +224,22 @@ type offer struct {
 	done  chan error
 }
 
-// New returns a plane that starts HAProxy once it runs.
+// New returns a plane that starts HAProxy, or attaches to one, once it runs.
 func New(opts Options) (*Plane, error) {
-	opts = opts.withDefaults()
-	if err := opts.check(); err != nil {
-		return nil, fmt.Errorf("haproxy plane: %w", err)
+	opts, err := opts.prepared()
+	if err == nil && opts.Aside == nil {
+		err = &registry.FieldError{Field: "aside", Problem: "must answer what haproxy hands over"}
 	}
-	path, err := filepath.Abs(opts.Data)
 	if err != nil {
 		return nil, fmt.Errorf("haproxy plane: %w", err)
 	}
-	in := folder{path}
+	in := folder{opts.Data}
+	api := runtimeAPI{in.file(runtimeSock)}
+	if opts.Attach != "" {
+		api = runtimeAPI{opts.Attach}
+	}
 	return &Plane{
-		opts: opts, in: in, since: time.Now(), ledger: newLedger(runtimeAPI{in.file(runtimeSock)}), log: opts.Logger.With("component", "haproxy"),
+		opts: opts, in: in, api: api, since: time.Now(), ledger: newLedger(api), log: opts.Logger.With("component", "haproxy"),
 		names: newNames(opts.resolve), offer: make(chan offer), up: make(chan struct{}),
 	}, nil
 }
@@ -182,6 +249,10 @@ type Status struct {
 	// Addr is where it listens, and Doors where it does too.
 	Addr  string   `json:"addr"`
 	Doors []string `json:"doors,omitempty"`
+	// Problem says why HAProxy cannot be asked, and Warning that whoever runs it
+	// has to reload it, and for what.
+	Problem string `json:"problem,omitempty"`
+	Warning string `json:"warning,omitempty"`
 	// Adopted tells that it was running before this sidecar.
 	Adopted bool `json:"adopted,omitempty"`
 	// Starts and Reloads count those of this sidecar's time; Last is when the

@@ -63,15 +63,23 @@ func TestContract(t *testing.T) {
 }
 
 func makePlane(t *testing.T, ways planetest.Ways) planetest.Plane {
-	opts := options(t)
+	return planeOf(t, options(t), ways)
+}
+
+func planeOf(t *testing.T, opts Options, ways planetest.Ways) planetest.Plane {
+	plane := newPlane(t, opening(t, opts, ways))
+	return planetest.Plane{
+		DataPlane: plane, Up: plane.Up(), Addr: func() string { return plane.Status().Addr }, Doors: func() []string { return plane.Status().Doors },
+	}
+}
+
+// opening are options of a plane with more ways in.
+func opening(t *testing.T, opts Options, ways planetest.Ways) Options {
 	opts.Realms, opts.Others = slices.Sorted(maps.Keys(ways.Realms)), ways.Others
 	opts.Aside = newAside(t, builtin.Options{Realms: ways.Realms, ProxyOthers: ways.Others})
 	opts.MaxConnections = ways.MaxConnections
 	for _, d := range ways.Doors {
 		opts.Doors = append(opts.Doors, Door(d))
 	}
-	plane := newPlane(t, opts)
-	return planetest.Plane{
-		DataPlane: plane, Up: plane.Up(), Addr: func() string { return plane.Status().Addr }, Doors: func() []string { return plane.Status().Doors },
-	}
+	return opts
 }

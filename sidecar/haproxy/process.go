@@ -224,6 +224,7 @@ func (p *process) wait(ctx context.Context) (ended bool) {
 type info struct {
 	pid         int
 	description string
+	version     string
 	stopping    bool
 }
 
@@ -232,8 +233,11 @@ func askInfo(ctx context.Context, api runtimeAPI) (info, error) {
 	if err != nil {
 		return info{}, err
 	}
-	var i info
-	for line := range strings.SplitSeq(answers[0], "\n") {
+	return readInfo(answers[0]), nil
+}
+
+func readInfo(text string) (i info) {
+	for line := range strings.SplitSeq(text, "\n") {
 		name, value, _ := strings.Cut(line, ": ")
 		switch name {
 		case "Pid":
@@ -242,9 +246,11 @@ func askInfo(ctx context.Context, api runtimeAPI) (info, error) {
 			i.description = value
 		case "Stopping":
 			i.stopping = value != "0"
+		case "Version":
+			i.version = value
 		}
 	}
-	return i, nil
+	return i
 }
 
 // reload has the master start a new worker with the configuration on disk. It

@@ -2,11 +2,12 @@ package haproxy
 
 import (
 	"bytes"
-	"crypto/sha256"
 	_ "embed"
 	"fmt"
 	"maps"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -34,23 +35,18 @@ type structure struct {
 	realms []string
 	others bool
 	rules  []ruled
+	at     place
 }
 
-// descriptionPrefix begins the description by which a running haproxy of ours
-// is known.
-const descriptionPrefix = "fairlead"
-
-// description tells what a running haproxy was made from.
-func (s structure) description() string {
-	unnamed := s
-	unnamed.slots = 0
-	sum := sha256.Sum256(fmt.Appendf(nil, "%+v %s %s %s", unnamed, configText, hopScript, peculiar))
-	return fmt.Sprintf("%s addr=%s slots=%d structure=%x", descriptionPrefix, describe(s.doors), s.slots, sum[:6])
-}
+// A place is where the files and the socket of a HAProxy are that somebody else
+// runs. It is empty for one that is started here, which works in its folder.
+type place struct{ folder, socket string }
 
 // A page is what the template is given.
 type page struct {
 	Description            string
+	Folder, Socket, Aside  string
+	UID, GID               int
 	Fronts                 []front
 	MaxConn                int
 	OwnHost, Trusted       string
@@ -85,6 +81,9 @@ func render(s structure, farms []*farm, slots map[string]string, seen bool) (con
 		lines[i].Name = slotName(i)
 	}
 	for _, f := range farms {
+		if f.aside && slots[f.service] == "" {
+			continue
+		}
 		var n int
 		if _, err := fmt.Sscanf(slots[f.service], "s%d", &n); err != nil || n >= s.slots {
 			return nil, nil, fmt.Errorf("render haproxy's configuration: service %s has no slot", f.service)
@@ -126,8 +125,9 @@ func (s structure) page(slots []slotLines) page {
 	for _, host := range s.hosts {
 		own += "|" + regexp.QuoteMeta(host)
 	}
-	return page{
-		Description: s.description(), Fronts: s.fronts(), MaxConn: s.maxConn, Slots: slots,
+	p := page{
+		Description: s.description(), Socket: "unix@" + runtimeSock, Aside: "unix@" + asideSock,
+		Fronts: s.fronts(), MaxConn: s.maxConn, Slots: slots,
 		OwnHost:        quote("^(" + own + ")$"),
 		Trusted:        quote(`^(` + own + `|[^.]*|.*\.(service|internal|local))$`),
 		ServiceHost:    quote(`^[^.]*(\.` + regexp.QuoteMeta(s.realm) + `)?` + domain + `$`),
@@ -139,6 +139,18 @@ func (s structure) page(slots []slotLines) page {
 		Errors: texts(failures()), Endings: texts(endings(s.allRealms())),
 		AsideFailure: asideFailure().text(), Rules: linesOfRules(s.rules),
 	}
+	if s.at != (place{}) {
+		s.at.fill(&p)
+	}
+	return p
+}
+
+// fill says where everything is for a HAProxy that works anywhere. It shall not
+// be another user than the sidecar, which alone may use the sockets.
+func (at place) fill(p *page) {
+	p.Folder, p.Socket = quote(at.folder), quote("unix@"+at.socket)
+	p.Aside = quote("unix@" + filepath.Join(at.folder, asideSock))
+	p.UID, p.GID = os.Getuid(), os.Getgid()
 }
 
 // peculiar matches the headers of requests that need a closer look: another
@@ -164,7 +176,7 @@ func (s structure) fronts() []front {
 	list := make([]front, len(s.doors))
 	for i, d := range s.doors {
 		list[i] = front{
-			Name: mainFront, Bind: inherited(i), Service: d.Service, MaxConn: s.most,
+			Name: mainFront, Bind: s.bind(i), Service: d.Service, MaxConn: s.most,
 			Refusals: texts(refusals(s.others)), HandedOver: s.handedOver(),
 		}
 		if i > 0 {
@@ -175,6 +187,19 @@ func (s structure) fronts() []front {
 		}
 	}
 	return list
+}
+
+// bind is what a front listens on: what it inherits, or the door's own address
+// if somebody else starts HAProxy.
+func (s structure) bind(i int) string {
+	d := s.doors[i]
+	switch {
+	case s.at == (place{}):
+		return inherited(i)
+	case d.Network == "unix":
+		return quote("unix@"+d.Address) + " mode 660"
+	}
+	return quote(d.Address)
 }
 
 const (

@@ -27,7 +27,7 @@ func FuzzNames(f *testing.F) {
 			Enabled: true, Status: registry.Passing, Revision: 1,
 		})
 		var w wishes
-		farms := w.of(table, func(string) (netip.Addr, bool) { return netip.MustParseAddr("10.9.9.9"), true })
+		farms := w.of(table, func(string) (netip.Addr, bool) { return netip.MustParseAddr("10.9.9.9"), true }, nil)
 		onlyServers(t, farms)
 		commands, err := plan(farms, newModel(2), nil)
 		if err != nil {

@@ -19,7 +19,7 @@ type retired struct {
 // dismiss ends the workers that a reload has replaced a while ago, as soon as
 // they have no request. Until then the connections that are busy at all have
 // moved on to the new one.
-func (k *keeper) dismiss(ctx context.Context) {
+func (k *owned) dismiss(ctx context.Context) {
 	k.retired = slices.DeleteFunc(k.retired, func(r retired) bool { return !runsIn(r.pid, k.in.path) })
 	master := runtimeAPI{k.in.file(masterSock)}
 	for _, r := range k.retired {

@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -86,8 +87,9 @@ type shaped struct {
 	left   []string
 }
 
-// of returns the farms of a table, sorted by service.
-func (w *wishes) of(t *registry.Table, find lookup) []*farm {
+// of returns the farms of a table, sorted by service. Those in detours go
+// aside, whether the table has them or not.
+func (w *wishes) of(t *registry.Table, find lookup, detours map[string]bool) []*farm {
 	next := make(map[string]shaped, len(w.shaped))
 	for s := range t.Services() {
 		if registry.ValidateName("service", s.Name) != nil || s.Len() == 0 && len(s.Meta.Rules) == 0 {
@@ -102,21 +104,20 @@ func (w *wishes) of(t *registry.Table, find lookup) []*farm {
 		next[s.Name] = known
 	}
 	w.shaped = next
-	return w.farms(t)
+	return w.withStrangers(w.farms(t, detours), detours)
 }
 
-// farms returns those that have a server or go aside. A service whose rules
-// lead to one that goes aside does so too: its rules are to be followed once,
-// and by whoever sends the request on.
-func (w *wishes) farms(t *registry.Table) (farms []*farm) {
+// farms returns those that have a server or go aside.
+func (w *wishes) farms(t *registry.Table, detours map[string]bool) (farms []*farm) {
+	aside := w.aside(t, detours)
 	for s := range t.Services() {
 		known, ok := w.shaped[s.Name]
 		if !ok {
 			continue
 		}
-		if aside := known.secure || w.leadsAside(s.Meta.Rules); aside != known.farm.aside {
+		if aside[s.Name] != known.farm.aside {
 			other := *known.farm
-			other.aside = aside
+			other.aside = aside[s.Name]
 			known.farm = &other
 			w.shaped[s.Name] = known
 		}
@@ -127,10 +128,45 @@ func (w *wishes) farms(t *registry.Table) (farms []*farm) {
 	return farms
 }
 
-func (w *wishes) leadsAside(rules []registry.Rule) bool {
+// aside returns the services that HAProxy cannot carry, and those whose rules
+// lead to one that goes aside: rules are to be followed once, and by whoever
+// sends the request on.
+func (w *wishes) aside(t *registry.Table, detours map[string]bool) map[string]bool {
+	set := make(map[string]bool, len(detours))
+	maps.Copy(set, detours)
+	for service, known := range w.shaped {
+		if known.secure {
+			set[service] = true
+		}
+	}
+	for grows := len(set) > 0; grows; {
+		grows = false
+		for s := range t.Services() {
+			if !set[s.Name] && leadTo(s.Meta.Rules, set) {
+				set[s.Name], grows = true, true
+			}
+		}
+	}
+	return set
+}
+
+func leadTo(rules []registry.Rule, services map[string]bool) bool {
 	return slices.ContainsFunc(rules, func(r registry.Rule) bool {
-		return slices.ContainsFunc(r.Split, func(share registry.Share) bool { return w.shaped[share.Service].secure })
+		return slices.ContainsFunc(r.Split, func(share registry.Share) bool { return services[share.Service] })
 	})
+}
+
+// withStrangers adds farms for detours that the table knows nothing of.
+func (w *wishes) withStrangers(farms []*farm, detours map[string]bool) []*farm {
+	for service := range detours {
+		if _, known := w.shaped[service]; !known {
+			farms = append(farms, &farm{service: service, aside: true})
+		}
+	}
+	if len(detours) > 0 {
+		slices.SortFunc(farms, func(a, b *farm) int { return cmp.Compare(a.service, b.service) })
+	}
+	return farms
 }
 
 // reshape has every service looked at again, because what names mean has
