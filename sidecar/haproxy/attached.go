@@ -110,25 +110,28 @@ func (k *attached) fitting(text string) (d description, doors []Door, err error)
 // restructure leaves a configuration for whoever runs HAProxy, and does what it
 // lacks until it is reloaded with that.
 func (k *attached) restructure(ctx context.Context, _ string) error {
-	k.detours = k.runs.stale(k.structure.rules)
-	why := k.why()
-	if _, left := assigned(k.farms(), k.has); len(left) > 0 {
+	var why []string
+	if k.structure.rest() != k.runs.rest {
+		why = append(why, "other options or another version of fairlead")
+	}
+	if k.detours = k.runs.stale(k.structure.rules); len(k.detours) > 0 {
+		why = append(why, "other rules")
+	}
+	if k.detourRest() {
 		why = append(why, whySlots)
-		for _, f := range left {
-			k.detours[f.service] = true
-		}
 	}
 	return errors.Join(k.leave(ctx, strings.Join(why, " and ")), k.conform(ctx))
 }
 
-func (k *attached) why() (list []string) {
-	if len(k.detours) > 0 {
-		list = append(list, "other rules")
+// detourRest has services go aside for which there is no slot, if there are any.
+func (k *attached) detourRest() (any bool) {
+	_, left := assigned(k.farms(), k.has)
+	for _, f := range left {
+		if !f.aside {
+			k.detours[f.service], any = true, true
+		}
 	}
-	if k.structure.rest() != k.runs.rest {
-		list = append(list, "other options or another version of fairlead")
-	}
-	return list
+	return any
 }
 
 // leave writes the configuration that HAProxy should have, once, and says so.

@@ -94,6 +94,7 @@ func TestContractAttached(t *testing.T) {
 			}
 		}
 		opts := outside(t)
+		opts.Compare = 0
 		configured(t, opening(t, opts, ways))
 		return planeOf(t, opts, ways)
 	})
@@ -128,7 +129,7 @@ func TestAttachedIsToldOfReloads(t *testing.T) {
 	o.reload()
 	within(t, "the new worker to be taken note of", patience, func() bool { return l.Status().Warning == "" })
 	answering("after the reload")
-	if s := l.Status(); s.Reloads != 1 || s.Starts != 0 || s.Repairs != 0 || l.worker() == before {
+	if s := l.Status(); s.Reloads < 1 || s.Starts != 0 || s.Repairs != 0 || l.worker() == before {
 		t.Errorf("status is %+v", s)
 	}
 	if entries := l.ask("show map services.map")[0]; strings.Contains(entries, " "+slotless) {

@@ -153,7 +153,7 @@ func (o Options) check() error {
 // checkAttach: what somebody else starts cannot tell where it listens.
 func (o Options) checkAttach(errs *registry.FieldErrors) {
 	if n := len(o.Attach); n > maxSocketPath {
-		errs.Addf("attach", "must be at most %d characters long, as the path of a socket, got %d", maxSocketPath, n)
+		errs.Addf("--haproxy-socket", "must be at most %d characters long, as the path of a socket, got %d", maxSocketPath, n)
 	}
 	for _, d := range o.doors() {
 		if _, port, err := net.SplitHostPort(d.Address); d.Network == "tcp" && (err != nil || port == "0") {

@@ -47,6 +47,7 @@ type page struct {
 	Description            string
 	Folder, Socket, Aside  string
 	UID, GID               int
+	Owner                  string
 	Fronts                 []front
 	MaxConn                int
 	OwnHost, Trusted       string
@@ -150,7 +151,15 @@ func (s structure) page(slots []slotLines) page {
 func (at place) fill(p *page) {
 	p.Folder, p.Socket = quote(at.folder), quote("unix@"+at.socket)
 	p.Aside = quote("unix@" + filepath.Join(at.folder, asideSock))
-	p.UID, p.GID = os.Getuid(), os.Getgid()
+	p.UID, p.GID, p.Owner = os.Getuid(), os.Getgid(), owner()
+}
+
+// owner is what has sockets belong to the sidecar's user, whoever binds them.
+func owner() string {
+	if os.Getuid() == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" uid %d gid %d", os.Getuid(), os.Getgid())
 }
 
 // peculiar matches the headers of requests that need a closer look: another
@@ -197,7 +206,7 @@ func (s structure) bind(i int) string {
 	case s.at == (place{}):
 		return inherited(i)
 	case d.Network == "unix":
-		return quote("unix@"+d.Address) + " mode 660"
+		return quote("unix@"+d.Address) + owner() + " mode 660"
 	}
 	return quote(d.Address)
 }
