@@ -47,6 +47,9 @@ func (k *attached) take(ctx context.Context) error {
 func (k *attached) first(ctx context.Context) error {
 	now, err := k.await(ctx)
 	if err == nil {
+		_, _, err = k.fitting(now.description)
+	}
+	if err == nil {
 		err = checkVersion("the haproxy at "+k.api.path, "version "+now.version)
 	}
 	if err == nil {

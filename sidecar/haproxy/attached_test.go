@@ -93,10 +93,10 @@ func TestContractAttached(t *testing.T) {
 				ways.Doors[i].Address = planetest.Refusing(t)
 			}
 		}
-		opts := outside(t)
+		opts := opening(t, outside(t), ways)
 		opts.Compare = 0
-		configured(t, opening(t, opts, ways))
-		return planeOf(t, opts, ways)
+		configured(t, opts)
+		return planeOf(t, opts)
 	})
 }
 

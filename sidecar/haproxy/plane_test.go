@@ -63,11 +63,11 @@ func TestContract(t *testing.T) {
 }
 
 func makePlane(t *testing.T, ways planetest.Ways) planetest.Plane {
-	return planeOf(t, options(t), ways)
+	return planeOf(t, opening(t, options(t), ways))
 }
 
-func planeOf(t *testing.T, opts Options, ways planetest.Ways) planetest.Plane {
-	plane := newPlane(t, opening(t, opts, ways))
+func planeOf(t *testing.T, opts Options) planetest.Plane {
+	plane := newPlane(t, opts)
 	return planetest.Plane{
 		DataPlane: plane, Up: plane.Up(), Addr: func() string { return plane.Status().Addr }, Doors: func() []string { return plane.Status().Doors },
 	}
