@@ -19,10 +19,10 @@ const (
 	bucketAnswersIn = time.Second
 )
 
-// ensureOwn gives a bucket that is new its random id, and the secret that the
-// ids of its events are made with.
+// ensureOwn gives a bucket that is new the secret that the ids of its events are
+// made with, and its random id.
 func (s *store) ensureOwn(ctx context.Context) error {
-	for _, key := range []string{epochKey, secretKey} {
+	for _, key := range []string{secretKey, epochKey} {
 		if err := s.ensureRandom(ctx, key); err != nil {
 			return err
 		}
@@ -73,8 +73,8 @@ func (n *Node) lookAtBucket() {
 func (n *Node) checkBucket(ctx context.Context) bool {
 	asked, cancel := context.WithTimeout(ctx, bucketAnswersIn)
 	defer cancel()
-	pos, err := n.store.position(asked)
-	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+	pos, err := n.lookUp(asked)
+	if err != nil {
 		n.log.Debug("bucket not checked", "error", err)
 		return false
 	}
@@ -91,6 +91,25 @@ func (n *Node) checkBucket(ctx context.Context) bool {
 		n.rebuild(ctx)
 	}
 	return true
+}
+
+// lookUp returns where the bucket stands, which is nowhere if there is none. Of
+// one that is not the known one it finds out whether it has an id yet.
+func (n *Node) lookUp(ctx context.Context) (position, error) {
+	pos, err := n.store.position(ctx)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return position{}, nil
+	}
+	if err != nil {
+		return pos, err
+	}
+	var known time.Time
+	if err := n.ask(ctx, func(s *state) { known = s.created }); err != nil || pos.created.Equal(known) {
+		return pos, err
+	}
+	id, err := n.store.lastOf(ctx, epochKey)
+	pos.unfinished = id == 0
+	return pos, err
 }
 
 // A remedy is what a look at the bucket calls for.
@@ -110,9 +129,10 @@ const (
 // diagnose finds what to do about the bucket. Only the leader rebuilds it: when
 // it is gone, or was replaced while this node watched. Who finds another bucket
 // after having been away takes that for the truth, and so do the others once
-// the leader has.
+// the leader has. A bucket without an id is nobody's truth: its rebuilding has
+// begun and was cut short.
 func (s *state) diagnose(pos position, now time.Time) remedy {
-	gone := pos.empty || pos.created.IsZero()
+	gone := pos.empty || pos.unfinished || pos.created.IsZero()
 	watched := now.Sub(s.lead.answered) < ableFor
 	switch {
 	case !gone && pos.created.Equal(s.created):
@@ -167,7 +187,8 @@ func (s *state) answered(now time.Time) {
 }
 
 // rebuild makes the bucket anew from memory, under a new epoch, after it was
-// deleted by hand: living instances and flags stay what they were.
+// deleted by hand: living instances and flags stay what they were. Writes that
+// are on their way to the old one will not be answered, and ours queue behind.
 func (n *Node) rebuild(ctx context.Context) {
 	var previous string
 	var mandate context.Context
@@ -178,6 +199,7 @@ func (n *Node) rebuild(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(mandate, time.Minute)
 	defer cancel()
 	n.log.Error("the registry's bucket was deleted, rebuilding it from memory under a new epoch")
+	n.store.writer.lost.strike(errBucketGone)
 	if err := n.restore(ctx); err != nil {
 		n.log.Error("rebuilding failed, trying again", "error", err)
 		return
@@ -185,6 +207,10 @@ func (n *Node) rebuild(ctx context.Context) {
 	_ = n.ask(ctx, func(s *state) { n.events.announceRebuilt(s.model, previous) })
 }
 
+var errBucketGone = errors.New("the bucket was deleted")
+
+// restore writes everything to a new bucket, and its id last: until then no
+// node takes it for the truth, whatever ends this one or its mandate.
 func (n *Node) restore(ctx context.Context) error {
 	values := map[string][]byte{}
 	if err := n.ask(ctx, func(s *state) { values = s.model.values() }); err != nil {
@@ -193,13 +219,13 @@ func (n *Node) restore(ctx context.Context) error {
 	if err := provision.Ensure(ctx, n.store.js, n.opts.Provision); err != nil {
 		return err
 	}
-	if err := n.store.ensureOwn(ctx); err != nil {
-		return err
-	}
 	for key, value := range values {
 		if _, err := n.store.put(ctx, key, value, 0, causeRebuilt); err != nil && !errors.Is(err, errMoved) {
 			return fmt.Errorf("restore %s: %w", key, err)
 		}
+	}
+	if err := n.store.ensureOwn(ctx); err != nil {
+		return err
 	}
 	return n.reinstall(ctx)
 }

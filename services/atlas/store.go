@@ -138,7 +138,9 @@ type position struct {
 	last    uint64
 	created time.Time
 	empty   bool
-	sole    bool // there is one copy of it
+	// unfinished tells that it is not the bucket this node knows, and has no id.
+	unfinished bool
+	sole       bool // there is one copy of it
 }
 
 func (s *store) position(ctx context.Context) (position, error) {
