@@ -57,8 +57,8 @@ func (k *attached) first(ctx context.Context) error {
 	}
 	if errors.Is(err, errForeign) {
 		err = &registry.FieldError{Field: "--haproxy-socket", Problem: fmt.Sprintf(
-			"%v; at %s one is expected of realm %s that listens at %s: have --print-config, with the same flags, make its configuration",
-			err, k.api.path, k.plane.opts.Realm, describe(k.plane.opts.doors()))}
+			"%v; at %s one is expected of realm %s that listens at %s and is of no other sidecar, with data in %s: have --print-config, with the same flags, make its configuration",
+			err, k.api.path, k.plane.opts.Realm, describe(k.plane.opts.doors()), k.plane.opts.Data)}
 	}
 	return err
 }
@@ -100,11 +100,13 @@ func (k *attached) meet(now *model) error {
 }
 
 // fitting reads the description of a HAProxy that may be attached to: of the
-// same realm, and at the same addresses. All else can wait for its next reload.
+// same realm, at the same addresses, and not of a sidecar with another folder:
+// two would undo each other's work. All else can wait for its next reload.
 func (k *attached) fitting(text string) (d description, doors []Door, err error) {
 	d, ok := readDescription(text)
 	doors, fits := described(d.doors, k.plane.opts.doors())
-	if !ok || !fits || d.realm != k.plane.opts.Realm {
+	ours := d.folder == "" || d.folder == k.plane.opts.Data
+	if !ok || !fits || !ours || d.realm != k.plane.opts.Realm {
 		return d, nil, fmt.Errorf("%w: its description is %q", errForeign, text)
 	}
 	return d, doors, nil

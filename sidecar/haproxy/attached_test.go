@@ -225,6 +225,8 @@ func TestAttachToWhatIsNotMeant(t *testing.T) {
 	for name, change := range map[string]func(*Options){
 		"another address": func(o *Options) { o.Addr = planetest.Refusing(t) },
 		"another realm":   func(o *Options) { o.Realm = "test" },
+		// Two sidecars would take each other's servers away.
+		"another sidecar's": func(o *Options) { o.Data = t.TempDir() },
 	} {
 		opts := outside(t)
 		configured(t, opts)

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"maps"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -18,6 +19,9 @@ import (
 //	fairlead realm=local addr=127.0.0.1:4000 slots=64 structure=0f… rules=identity:9a…
 type description struct {
 	realm string
+	// folder has the socket to which requests are handed over, if it is not
+	// where HAProxy works: so HAProxy is of one sidecar alone.
+	folder string
 	// doors are those of describe.
 	doors string
 	slots int
@@ -30,24 +34,28 @@ type description struct {
 // is known.
 const descriptionPrefix = "fairlead"
 
-// Realm and rules are not in those of older versions.
-var descriptionForm = regexp.MustCompile(`^` + descriptionPrefix + `(?: realm=(\S*))? addr=(\S*) slots=(\d+) structure=([0-9a-f]+)(?: rules=(\S*))?$`)
+// maxSlots is more than any HAProxy has, and few enough to be written.
+const maxSlots = 1 << 20
+
+// Realm, data and rules are not in those of older versions.
+var descriptionForm = regexp.MustCompile(`^` + descriptionPrefix + `(?: realm=(\S*))?(?: data=(\S*))? addr=(\S*) slots=(\d+) structure=([0-9a-f]+)(?: rules=(\S*))?$`)
 
 func readDescription(text string) (d description, ok bool) {
 	form := descriptionForm.FindStringSubmatch(text)
 	if form == nil {
 		return d, false
 	}
-	slots, err := strconv.Atoi(form[3])
-	d = description{realm: form[1], doors: form[2], slots: slots, rest: form[4], rules: map[string]string{}}
-	for word := range strings.SplitSeq(form[5], ";") {
+	slots, err := strconv.Atoi(form[4])
+	folder, badFolder := url.PathUnescape(form[2])
+	d = description{realm: form[1], folder: folder, doors: form[3], slots: slots, rest: form[5], rules: map[string]string{}}
+	for word := range strings.SplitSeq(form[6], ";") {
 		service, sum, _ := strings.Cut(word, ":")
 		// They may become entries of the map.
 		if registry.ValidateName("service", service) == nil {
 			d.rules[service] = sum
 		}
 	}
-	return d, err == nil
+	return d, err == nil && slots <= maxSlots && badFolder == nil
 }
 
 // description tells what a HAProxy with the structure is made from.
@@ -57,7 +65,11 @@ func (s structure) description() string {
 	for _, service := range slices.Sorted(maps.Keys(rules)) {
 		words = append(words, service+":"+rules[service])
 	}
-	return fmt.Sprintf("%s realm=%s addr=%s slots=%d structure=%s rules=%s", descriptionPrefix, s.realm, describe(s.doors), s.slots, s.rest(), strings.Join(words, ";"))
+	data := ""
+	if s.at.folder != "" {
+		data = " data=" + (&url.URL{Path: s.at.folder}).EscapedPath()
+	}
+	return fmt.Sprintf("%s realm=%s%s addr=%s slots=%d structure=%s rules=%s", descriptionPrefix, s.realm, data, describe(s.doors), s.slots, s.rest(), strings.Join(words, ";"))
 }
 
 // rest is a sum of all that a description does not say.

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"fairlead.dev/registry"
@@ -24,7 +25,9 @@ func TestDescriptionsAreRead(t *testing.T) {
 	}
 	for text, want := range map[string]bool{
 		"": false, "my own": false, "fairlead addr=127.0.0.1:4000 slots=64 structure=0f": true,
-		"fairlead realm=local addr=127.0.0.1:4000 slots=64 structure=0f rules=": true, "fairlead addr=127.0.0.1:4000 slots=x structure=0f": false,
+		"fairlead addr=127.0.0.1:4000 slots=2000000000 structure=0f":                     false,
+		"fairlead realm=local data=%zz addr=127.0.0.1:4000 slots=64 structure=0f rules=": false,
+		"fairlead realm=local addr=127.0.0.1:4000 slots=64 structure=0f rules=":          true, "fairlead addr=127.0.0.1:4000 slots=x structure=0f": false,
 	} {
 		if _, ok := readDescription(text); ok != want {
 			t.Errorf("%q: %t", text, ok)
@@ -32,6 +35,17 @@ func TestDescriptionsAreRead(t *testing.T) {
 	}
 	if d, _ := readDescription("fairlead addr=: slots=1 structure=0f rules=*:0;a b:1;ok:2"); len(d.rules) > 0 {
 		t.Errorf("rules are read as %v", d.rules)
+	}
+}
+
+// TestDescriptionTellsTheFolder: any path makes one word, and is read again.
+func TestDescriptionTellsTheFolder(t *testing.T) {
+	for _, folder := range []string{"", "/var/lib/fairlead", "/a b/ä;c%20'\"$x#\n"} {
+		s := structure{realm: "local", doors: []Door{{Network: "tcp", Address: "127.0.0.1:4000"}}, slots: 64, at: place{folder: folder}}
+		text := s.description()
+		if d, ok := readDescription(text); !ok || d.folder != folder || strings.ContainsAny(text, "'\"#\\\n") {
+			t.Errorf("%q was read as %+v, %t", text, d, ok)
+		}
 	}
 }
 

@@ -133,6 +133,19 @@ func (p *Plane) begin() *registry.Table {
 // compareShare is how much longer than a comparison the pause after it is.
 const compareShare = 50
 
+// maxPause bounds that pause: what stalled for a moment may be another HAProxy a
+// moment later, and nothing else notices that.
+const maxPause = 30 * time.Second
+
+// pauseAfter returns how long to wait after a look. One that failed tells
+// nothing of what looking costs.
+func pauseAfter(l *look, took, least time.Duration) time.Duration {
+	if l.err != nil {
+		return least
+	}
+	return max(least, min(compareShare*took, maxPause))
+}
+
 func (k *keeper) loop(ctx context.Context) {
 	compare := time.NewTimer(k.plane.opts.Compare)
 	defer compare.Stop()
@@ -148,9 +161,9 @@ func (k *keeper) loop(ctx context.Context) {
 			k.custody.tend(ctx)
 			k.look = startLook(ctx, k.api, k.has)
 		case <-k.looked():
-			took := time.Since(k.look.began)
+			next := pauseAfter(k.look, time.Since(k.look.began), k.plane.opts.Compare)
 			k.compare(ctx)
-			compare.Reset(max(k.plane.opts.Compare, compareShare*took))
+			compare.Reset(next)
 		case <-k.plane.names.changed:
 			k.renamed(ctx)
 		case <-k.custody.ended():

@@ -1,6 +1,10 @@
 package haproxy
 
-import "testing"
+import (
+	"errors"
+	"testing"
+	"time"
+)
 
 // TestLookBesideChanges: what was changed during a look is not taken for
 // somebody else's doing, and all else is.
@@ -17,4 +21,23 @@ func TestLookBesideChanges(t *testing.T) {
 	}
 	var none *look
 	none.touch([]command{{verb: setMaint, slot: "s0"}})
+}
+
+// TestPauseAfterAStall: a HAProxy that hung for a few seconds was not looked at
+// for minutes, whoever reloaded it meanwhile.
+func TestPauseAfterAStall(t *testing.T) {
+	for _, c := range []struct {
+		took time.Duration
+		err  error
+		want time.Duration
+	}{
+		{time.Millisecond, nil, 2 * time.Second},
+		{85 * time.Millisecond, nil, 4250 * time.Millisecond},
+		{4 * time.Second, nil, maxPause},
+		{5 * time.Second, errors.New("timed out"), 2 * time.Second},
+	} {
+		if got := pauseAfter(&look{err: c.err}, c.took, 2*time.Second); got != c.want {
+			t.Errorf("after %s, %v: %s, want %s", c.took, c.err, got, c.want)
+		}
+	}
 }
