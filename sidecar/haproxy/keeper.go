@@ -395,6 +395,7 @@ func (k *keeper) sweep(ctx context.Context) {
 	for _, c := range idle {
 		answers, err := k.api.ask(ctx, c.String())
 		if err != nil {
+			k.plane.log.Warn("cannot delete a server of haproxy", "server", c.server, "error", err)
 			return
 		}
 		// It may still hold idle connections; they go by and by.

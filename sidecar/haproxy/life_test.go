@@ -67,13 +67,20 @@ func TestServersWithoutAnInstanceAreDeleted(t *testing.T) {
 	opts := options(t)
 	opts.Compare, opts.Quarantine = 50*time.Millisecond, 100*time.Millisecond
 	l := run(t, opts)
-	a, b := serving(t, "identity", "a"), serving(t, "identity", "b")
-	l.set(a, b)
-	for range 4 {
+	a, b, c := serving(t, "identity", "a"), serving(t, "identity", "b"), serving(t, "identity", "c")
+	l.set(a, b, c)
+	for range 6 {
 		l.get("identity")
 	}
 	l.set(a)
-	within(t, "the server's deletion", patience, func() bool { return !strings.Contains(l.ask("show servers state")[0], " b_") })
+	// None leave any more once they are gone and HAProxy was compared again.
+	within(t, "the servers' deletion", patience, func() bool {
+		servers := l.ask("show servers state")[0]
+		return !strings.Contains(servers, " b_") && !strings.Contains(servers, " c_") && l.Status().Leaving == 0
+	})
+	if s := l.Status(); s.Repairs != 0 {
+		t.Errorf("deletions are taken for %d edits by others", s.Repairs)
+	}
 }
 
 func TestHAProxyThatIsKilledServesAgainAtOnce(t *testing.T) {

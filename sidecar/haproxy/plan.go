@@ -73,13 +73,16 @@ func (c command) String() string {
 	return "del map " + mapName + " " + c.key
 }
 
+// serverDeleted is the answer of a deletion that succeeded.
+const serverDeleted = "Server deleted."
+
 // succeeded tells whether an answer is the one of success.
 func (c command) succeeded(answer string) bool {
 	switch c.verb {
 	case addServer:
 		return answer == "New server registered."
 	case delServer:
-		return answer == "Server deleted."
+		return answer == serverDeleted
 	}
 	return answer == ""
 }

@@ -87,7 +87,8 @@ func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 	return conn, nil
 }
 
-// readAnswers reads to the end. An empty line ends each answer.
+// readAnswers reads to the end. An empty line ends each answer, but for that of
+// a deletion: HAProxy 2.6 leaves it out there. So those have to be the last.
 func readAnswers(from io.Reader) (answers []string, err error) {
 	lines := bufio.NewScanner(from)
 	lines.Buffer(nil, 1<<20)
@@ -102,6 +103,9 @@ func readAnswers(from io.Reader) (answers []string, err error) {
 	}
 	if err := lines.Err(); err != nil {
 		return answers, fmt.Errorf("read from haproxy: %w", err)
+	}
+	if len(answer) == 1 && answer[0] == serverDeleted {
+		answers = append(answers, serverDeleted)
 	}
 	return answers, nil
 }
