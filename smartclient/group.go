@@ -97,17 +97,30 @@ func (g *group) weighted(r uint64) int {
 const pairs = 4
 
 // pick chooses by two random choices among the endpoints that are open, nil if
-// none is. An ejected one whose time is over gets the request at once if that
-// wins the right to probe it. New ones are passed over while they start slowly,
-// unless there is nothing else.
+// none is. Nearly always both are plain and their costs decide at once, without
+// the questions that all others raise.
 func (g *group) pick(now time.Duration, tried []life) *endpoint {
 	if len(g.endpoints) == 1 {
 		return g.open(0, now, tried)
 	}
+	i, j := g.pair()
+	a, b := &g.endpoints[i], &g.endpoints[j]
+	if a != b && len(tried) == 0 && a.load.plain(now) && b.load.plain(now) {
+		return better(a, b, now)
+	}
+	return g.choose(i, j, now, tried)
+}
+
+// choose goes on from a first pair. An ejected one whose time is over gets the
+// request at once if that wins the right to probe it. New ones are passed over
+// while they start slowly, unless there is nothing else.
+func (g *group) choose(i, j int, now time.Duration, tried []life) *endpoint {
 	var found *endpoint
 	held := false
 	for round := range pairs {
-		i, j := g.pair()
+		if round > 0 {
+			i, j = g.pair()
+		}
 		for _, at := range [2]int{i, j} {
 			e := &g.endpoints[at]
 			if e.load.ramp > now && round < pairs-1 && e.load.heldBack(now, rand.Uint32()) {
@@ -140,7 +153,8 @@ func (g *group) pick(now time.Duration, tried []life) *endpoint {
 // better returns the cheaper one, or the other if its time has come to show
 // what it has become.
 func better(a, b *endpoint, now time.Duration) *endpoint {
-	costA, costB := a.load.cost(now, a.share), b.load.cost(now, b.share)
+	ms := millis(now)
+	costA, costB := a.load.cost(ms, a.share), b.load.cost(ms, b.share)
 	if costB < clearly*costA {
 		a, b, costA, costB = b, a, costB, costA
 	}

@@ -49,6 +49,12 @@ func (t *told) pointsOf(realm string, in *registry.Instance) *points {
 // failing tells whether it failed so often that it deserves to be ejected.
 func (l *load) failing() bool { return l.fails.Load() >= failsToEject }
 
+// plain tells that nothing but its cost speaks for or against it: it is neither
+// ejected nor about to be, and has started.
+func (l *load) plain(now time.Duration) bool {
+	return l.ramp <= now && !l.failing() && !l.ejected.away()
+}
+
 // A latency is an average that follows a peak at once and forgets it by and
 // by, so an instance that turned slow is avoided after one slow answer.
 //
@@ -83,11 +89,11 @@ func remains(age uint32) float32 {
 	return math.Float32frombits(one<<mantissa - uint32(halves))
 }
 
-// at returns the average in nanoseconds as of now, 0 if nothing was seen yet.
-// It shrinks while nothing is heard, so a slow instance is tried again.
-func (l *latency) at(now time.Duration) float32 {
-	cost, ms := unpackLatency(l.word.Load())
-	return cost * remains(elapsed(ms, millis(now)))
+// at returns the average in nanoseconds as of a millisecond, 0 if nothing was
+// seen yet. It shrinks while nothing is heard, so a slow instance is tried again.
+func (l *latency) at(ms uint32) float32 {
+	cost, heard := unpackLatency(l.word.Load())
+	return cost * remains(elapsed(heard, ms))
 }
 
 // elapsed is zero if another goroutine was later than this one.
@@ -135,13 +141,14 @@ const unknownCost = float32(time.Hour)
 
 // cost is what a new request is expected to pay here: the latency, times the
 // requests in flight in relation to the weight, times what recent failures
-// make of it. share is the reciprocal of the instance's relative weight.
-func (l *load) cost(now time.Duration, share float32) float32 {
+// make of it. share is the reciprocal of the instance's relative weight; the
+// moment is in milliseconds, for two costs are worked out for each pick.
+func (l *load) cost(ms uint32, share float32) float32 {
 	queue := float32(l.inFlight.Load()) * share
 	// More failures than eject an instance say no more than those do, and must
 	// not outweigh for hours how quickly it answers since.
 	fails := float32(min(l.fails.Load(), failsToEject))
-	cost := l.latency.at(now)
+	cost := l.latency.at(ms)
 	if cost == 0 && (queue > 0 || fails > 0) {
 		cost = unknownCost
 	}

@@ -52,7 +52,7 @@ func (l *load) rechecked(now time.Duration) bool {
 
 // observe takes the time to an answer's headers into account.
 func (l *load) observe(now, took time.Duration) {
-	if l.recheck.pending() && float32(took) < l.latency.at(now) {
+	if l.recheck.pending() && float32(took) < l.latency.at(millis(now)) {
 		l.latency.replace(now, took)
 		l.recheck.done()
 		return
@@ -63,7 +63,7 @@ func (l *load) observe(now, took time.Duration) {
 // waited takes into account that there was no answer for so long, though
 // nobody waits for it any more: it is slower than that.
 func (l *load) waited(now, took time.Duration) {
-	if float32(took) > l.latency.at(now) {
+	if float32(took) > l.latency.at(millis(now)) {
 		l.latency.observe(now, took)
 	}
 }
