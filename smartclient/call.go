@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 )
@@ -100,13 +101,13 @@ func (c *call) repeatable() bool {
 // run attempts until there is an answer to keep or a reason to stop.
 func (c *call) run() (*http.Response, error) {
 	for n := 1; ; n++ {
-		e, now, err := c.choose(n)
+		now, err := c.prepare(n)
 		if err != nil {
 			return c.end(err)
 		}
-		body, err := c.bodies.next()
+		e, body, err := c.choose(now)
 		if err != nil {
-			return c.end(fmt.Errorf("repeat request body: %w", err))
+			return c.end(err)
 		}
 		c.letGo()
 		r := c.send(c.attempt(e, n, now), body)
@@ -127,18 +128,19 @@ func (c *call) run() (*http.Response, error) {
 	}
 }
 
-// choose asks for the service's present view and picks an endpoint. It tells
-// when it did: an attempt begins there, for resolving may have to wait.
-func (c *call) choose(n int) (e *endpoint, now time.Duration, err error) {
+// prepare asks for the service's present view, and whether there may be an
+// attempt. It tells when it did: the attempt begins there, for resolving may
+// have to wait.
+func (c *call) prepare(n int) (now time.Duration, err error) {
 	s, err := c.t.options.Resolver.Resolve(c.ctx, c.service)
 	if err != nil {
 		c.t.forget(c.service, err)
-		return nil, 0, err
+		return 0, err
 	}
 	now = c.t.now()
 	c.balancer = c.t.balancerOf(c.service)
 	if c.view, err = c.balancer.view(s, now); err != nil {
-		return nil, 0, err
+		return 0, err
 	}
 	if n == 1 {
 		err = c.begin()
@@ -146,10 +148,22 @@ func (c *call) choose(n int) (e *endpoint, now time.Duration, err error) {
 	if err == nil {
 		err = c.inTime(now)
 	}
-	if err == nil {
-		e, err = c.endpoint(now)
+	return now, err
+}
+
+// choose picks an endpoint, and has the body that it shall get. The body comes
+// first: what is picked may be an ejected instance that waits for its probe,
+// which has to be sent then.
+func (c *call) choose(now time.Duration) (*endpoint, io.ReadCloser, error) {
+	body, err := c.bodies.next()
+	if err != nil {
+		return nil, nil, fmt.Errorf("repeat request body: %w", err)
 	}
-	return e, now, err
+	e, err := c.endpoint(now)
+	if err != nil && body != nil {
+		_ = body.Close()
+	}
+	return e, body, err
 }
 
 // endpoint picks one of the view.

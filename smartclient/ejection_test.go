@@ -1,7 +1,12 @@
 package smartclient
 
 import (
+	"errors"
+	"io"
 	"log/slog"
+	"net"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,6 +98,35 @@ func TestLostProbeIsRepeated(t *testing.T) {
 		if counts := picks(v, 1000, now, nil); counts["i000"] != 1 {
 			t.Errorf("at %v picked %v", now, counts)
 		}
+	}
+}
+
+// A repetition that has no body to send takes nobody's right to probe an ejected
+// instance.
+func TestARepetitionWithoutItsBodyClaimsNoProbe(t *testing.T) {
+	const over = 1 // whoever is picked next probes
+	var tr *Transport
+	tr = transport(Options{}, 2, func(req *http.Request) (*http.Response, error) {
+		all := tr.balancerOf("identity").current.Load().all()
+		for i := range all {
+			if all[i].addr != req.URL.Host {
+				all[i].load.ejected.until.Store(over)
+			}
+		}
+		return nil, &net.OpError{Op: "dial", Err: io.EOF}
+	})
+	lost := errors.New("no second copy")
+	req, _ := http.NewRequestWithContext(t.Context(), "PUT", "service://identity/", strings.NewReader("x"))
+	req.GetBody = func() (io.ReadCloser, error) { return nil, lost }
+	if _, err := tr.RoundTrip(req); !errors.Is(err, lost) {
+		t.Fatalf("got %v", err)
+	}
+	untils := map[int64]int{}
+	for _, e := range tr.balancerOf("identity").current.Load().all() {
+		untils[e.load.ejected.until.Load()]++
+	}
+	if untils[0] != 1 || untils[over] != 1 {
+		t.Errorf("ejected until, and how many: %v", untils)
 	}
 }
 

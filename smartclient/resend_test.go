@@ -231,8 +231,9 @@ func TestUnreadBodyMovesOn(t *testing.T) {
 
 // Whatever ends a call, its body is closed.
 func TestBodyIsClosedOnError(t *testing.T) {
-	for name, tc := range map[string]struct{ listed, copies bool }{
-		"refused": {true, false}, "none": {false, false}, "none, with copies": {false, true},
+	for name, tc := range map[string]struct{ listed, copies, routed bool }{
+		"refused": {true, false, false}, "none": {}, "none, with copies": {copies: true},
+		"a route that is not permitted": {true, false, true}, "such a route, with copies": {true, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRealm()
@@ -242,6 +243,9 @@ func TestBodyIsClosedOnError(t *testing.T) {
 			body := &closeCounter{Reader: strings.NewReader(bodyText)}
 			req := newRequest(t, "POST", "service://identity/", "")
 			req.Body = body
+			if tc.routed {
+				req.Header.Set(smartclient.RouteHeader, "identity=b")
+			}
 			if tc.copies {
 				req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(bodyText)), nil }
 			}
