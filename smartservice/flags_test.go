@@ -3,6 +3,7 @@ package smartservice
 import (
 	"flag"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -78,5 +79,18 @@ func TestBadSettingsNameTheirSource(t *testing.T) {
 				t.Errorf("got %v, want one line with %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// Operators look variables up in one place.
+func TestPageOfTheEnvironment(t *testing.T) {
+	page, err := os.ReadFile("../docs/environment.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range knobs() {
+		if !strings.Contains(string(page), "`"+k.env+"`") {
+			t.Errorf("%s is not in docs/environment.md", k.env)
+		}
 	}
 }

@@ -47,6 +47,7 @@ disabled or draining; 4 that the registry does not answer.`,
 	}
 	c.Flags().StringArrayVarP(&f.headers, "header", "H", nil, "header 'Name: value'; may be given several times")
 	c.Flags().StringVarP(&f.data, "data", "d", "", "body; @FILE reads it from a file, @- from standard input")
+	lookUp(c.Flags(), "data") // FAIRLEAD_DATA is the registry's directory
 	c.Flags().BoolVarP(&f.include, "include", "i", false, "write the status and the headers before the body")
 	f.timeout = spanFlag(c, "timeout", 30*time.Second, "how long the call may take, retries included")
 	c.RunE = func(c *cobra.Command, args []string) error {

@@ -32,7 +32,7 @@ count.`,
   fairlead doctor -o json | jq '.checks[] | select(.status != "ok")'`,
 	}
 	c.Flags().StringVar(&f.httpAddr, "http-addr", "127.0.0.1:4300", "where the bridge should listen")
-	c.Flags().StringVar(&f.sidecarAddr, "sidecar-addr", "127.0.0.1:4000", "where the sidecar should listen")
+	sidecarAddrFlag(c, &f.sidecarAddr, "sidecar-addr")
 	f.timeout = timeoutFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		for flag, address := range map[string]string{"http-addr": f.httpAddr, "sidecar-addr": f.sidecarAddr} {

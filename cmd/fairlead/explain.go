@@ -35,7 +35,8 @@ because there is no such service or every instance of it is disabled or drains;
 		Args: takes("SERVICE"),
 	}
 	c.Flags().BoolVar(&bySidecar, "sidecar", false, "ask the sidecar of this host for its view")
-	c.Flags().StringVar(&sidecarAddr, "sidecar-addr", "127.0.0.1:4000", "where the sidecar listens")
+	lookUp(c.Flags(), "sidecar") // FAIRLEAD_SIDECAR is where it listens
+	sidecarAddrFlag(c, &sidecarAddr, "sidecar-addr")
 	timeout := timeoutFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		key := registry.ServiceKey{Realm: set.realm, Service: args[0]}

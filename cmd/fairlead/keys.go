@@ -59,6 +59,7 @@ take it without a restart.`,
 	}
 	securityFlag(c, &dir)
 	c.Flags().StringSliceVar(&hosts, "host", nil, "name or address that clients use for the servers; may be repeated")
+	lookUp(c.Flags(), "host") // FAIRLEAD_HOST is one service's
 	c.Flags().BoolVar(&renew, "renew", false, "only replace the servers' certificate")
 	return c
 }
@@ -157,6 +158,8 @@ Roles, each in one realm (--realm):
 	flags.StringSliceVar(&grant.Services, "service", nil, "service that the role is about; may be repeated")
 	flags.StringVar(&grant.Instance, "instance", "", "only this instance of the service")
 	flags.StringSliceVar(&grant.Verbs, "verb", nil, "what an operator may; may be repeated")
+	lookUp(flags, "service")  // FAIRLEAD_SERVICE and FAIRLEAD_INSTANCE are
+	lookUp(flags, "instance") // those that a program runs as
 	flags.StringVar(&out, "out", "", "file to write (default NAME.json)")
 	return c
 }

@@ -6,9 +6,10 @@
 //	fairlead services
 //	fairlead disable identity host001-5000 --reason 'bad disk'
 //
-// Every flag can be given in the environment (--nats-url is FAIRLEAD_NATS_URL)
-// or in a file of such settings (--config); flags win over the environment,
-// which wins over the file.
+// Every flag can be given in the environment (--nats-url is FAIRLEAD_NATS_URL,
+// or FAIRLEAD_SIDECAR_NATS_URL for the command sidecar alone) or in a file of
+// such settings (--config); flags win over the environment, which wins over the
+// file.
 package main
 
 import (

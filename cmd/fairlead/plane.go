@@ -30,6 +30,8 @@ type planeFlags struct {
 func (f *planeFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.kind, "plane", "builtin", "what carries the requests: builtin, or haproxy, which follows the whole realm unless --services says less")
 	flags.StringVar(&f.data, "data", filepath.Join(stateDir(), "sidecar"), "directory in which haproxy runs")
+	lookUp(flags, "data") // which is the registry's
+	lookUpFormer(flags, "data")
 	flags.StringVar(&f.program, "haproxy", "haproxy", "path of haproxy, 2.6 or newer")
 	flags.StringVar(&f.socket, "haproxy-socket", "", "attach to the haproxy with this runtime socket, which somebody else runs from what --print-config prints; it is not started, reloaded or stopped")
 	flags.BoolVar(&f.print, "print-config", false, "print the configuration for --haproxy-socket, leave it in --data too, and end")

@@ -117,8 +117,9 @@ func (s *settings) logger() *slog.Logger {
 const longHelp = `Fairlead is a platform for HTTP microservices on a message bus. "fairlead up"
 runs all of it on one machine.
 
-Every flag has a variable: --nats-url is FAIRLEAD_NATS_URL. Flags win over the
-environment, and that wins over a file of FAIRLEAD_NAME=value lines (--config).
+Every flag has a variable: --nats-url is FAIRLEAD_NATS_URL, and of one command
+alone, such as "sidecar", FAIRLEAD_SIDECAR_NATS_URL, which wins. Flags win over
+the environment, and that wins over a file of FAIRLEAD_NAME=value lines (--config).
 
 Exit codes: 0 done, 1 failed, 2 called wrongly (nothing was changed), 3 no such
 service or instance or none enabled, 4 the bus or the registry does not answer.

@@ -51,6 +51,8 @@ type sidecarFlags struct {
 func (f *sidecarFlags) add(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringVar(&f.addr, "addr", "127.0.0.1:4000", "where it listens; port 0 picks one")
+	lookUp(flags, "addr") // which is where a service listens
+	lookUpFormer(flags, "addr")
 	flags.StringVar(&f.readyFile, "ready-file", "", "file that gets the address as JSON once it answers")
 	flags.StringSliceVar(&f.services, "services", nil, "services to follow from the start; others are from their first use")
 	flags.StringVar(&f.servicesDir, "services-d", "", "directory of YAML files that declare programs of this host; the sidecar keeps them registered")

@@ -16,10 +16,14 @@ import (
 	"fairlead.dev/registry"
 	"fairlead.dev/sidecar"
 	"fairlead.dev/sidecar/roster"
+	"fairlead.dev/smartclient"
 )
 
-func sidecarAddrFlag(c *cobra.Command, addr *string) {
-	c.Flags().StringVar(addr, "addr", "127.0.0.1:4000", "where the sidecar listens")
+// sidecarAddrFlag declares where a command finds the sidecar that it asks: the
+// same one as clients, if nothing else is said.
+func sidecarAddrFlag(c *cobra.Command, addr *string, name string) {
+	c.Flags().StringVar(addr, name, "127.0.0.1:4000", "where the sidecar listens")
+	lookUp(c.Flags(), name, environmentName("sidecar-addr"), smartclient.EnvSidecar)
 }
 
 // newSidecarStatusCommand asks a sidecar about itself.
@@ -37,7 +41,8 @@ sidecar answers.`,
   fairlead sidecar status --addr 127.0.0.1:4000 -o json`,
 		Args: takes(),
 	}
-	sidecarAddrFlag(c, &addr)
+	sidecarAddrFlag(c, &addr, "addr")
+	lookUpFormer(c.Flags(), "addr")
 	timeout := timeoutFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		report, err := askSidecar(c.Context(), timeout, addr)
@@ -142,7 +147,8 @@ sidecar of "fairlead up" ends and starts with that.`,
 		Example: "  fairlead sidecar upgrade",
 		Args:    takes(),
 	}
-	sidecarAddrFlag(c, &addr)
+	sidecarAddrFlag(c, &addr, "addr")
+	lookUpFormer(c.Flags(), "addr")
 	timeout := spanFlag(c, "timeout", upgradeWithin, "how long to wait for the new sidecar")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		ctx, cancel := timeout.bound(c.Context())

@@ -31,6 +31,7 @@ func (f *waysIn) add(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringSliceVar(&f.realms, "realms", nil, "further realms that may be named by host, as NAME.REALM.service")
 	flags.StringSliceVar(&f.ports, "port", nil, "a service's own port, like identity=4100, beside --addr; may be repeated")
+	lookUp(flags, "port") // FAIRLEAD_PORT is where a service listens
 	flags.StringVar(&f.unix, "unix", "", "path of a socket to listen on too, for its owner and group")
 	flags.BoolVar(&f.others, "proxy-others", false, "as http_proxy, let hosts that are no services pass, and tunnels to them")
 	flags.IntVar(&f.most, "max-connections", 16384, "callers' connections at a time on each listener; one more takes the place of an idle one, or is told that all are at work")
