@@ -91,6 +91,18 @@ func (s *shared) Resolve(ctx context.Context, service string) (*registry.Service
 	return session.Table().Resolve(ctx, service)
 }
 
+// Table implements [registry.Watcher]; before the first call there is nothing
+// to tell.
+func (s *shared) Table() (*registry.Table, <-chan struct{}) {
+	s.mu.Lock()
+	session := s.session
+	s.mu.Unlock()
+	if session == nil {
+		return registry.NewTable(Realm(""), ""), nil
+	}
+	return session.Table().Table()
+}
+
 // open connects, unless that was done. What is wrong with the environment is
 // told to every caller, who may have mended it meanwhile.
 func (s *shared) open(ctx context.Context) (*Session, error) {

@@ -59,6 +59,20 @@ func TestFunctionsFindTheBus(t *testing.T) {
 	}
 }
 
+// The default client explains by the table that it follows.
+func TestDefaultExplains(t *testing.T) {
+	c := startControl(t)
+	r := c.register(c.open(connect.Options{}), registry.Key{Realm: "local", Service: "identity", Instance: "i-1"})
+	c.must(r.Registered(t.Context()))
+	t.Setenv(bus.EnvURL, c.server.ClientURL())
+	closeDefault(t)
+	x, err := connect.Default().Explain(t.Context(), "identity")
+	c.must(err)
+	if x.In != 1 || x.Revision.Sequence == 0 || x.Source != registry.Live {
+		t.Errorf("explained as %+v", x)
+	}
+}
+
 func (c *control) request(url string) *http.Request {
 	c.Helper()
 	req, err := http.NewRequestWithContext(c.Context(), "GET", url, nil)
@@ -72,6 +86,9 @@ func TestDefaultTellsWhatIsWrong(t *testing.T) {
 	t.Setenv(connect.EnvRealm, "Bad Realm")
 	if _, err := connect.Get("service://identity/"); err == nil || !strings.Contains(err.Error(), "realm") {
 		t.Errorf("got %v, want what is wrong with the realm", err)
+	}
+	if _, err := connect.Default().Explain(t.Context(), "identity"); err == nil || !strings.Contains(err.Error(), "realm") {
+		t.Errorf("explained with %v, want what is wrong with the realm", err)
 	}
 }
 

@@ -52,6 +52,7 @@ func TestDeadlines(t *testing.T) {
 		"a header of nonsense":           {header: "soon", option: time.Second, want: time.Second},
 		"the context ends all":           {context: time.Second, option: time.Minute, policy: time.Minute, want: time.Second},
 		"what is left of a milli-second": {context: 500 * time.Microsecond, want: 500 * time.Microsecond},
+		"a part of a milli-second":       {context: 1500 * time.Microsecond, want: 1500 * time.Microsecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -77,7 +78,8 @@ func TestDeadlines(t *testing.T) {
 				if took := time.Since(began); took != tc.want || !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("ended after %v with %v, want %v", took, err, tc.want)
 				}
-				if want := strconv.FormatInt(max(tc.want.Milliseconds(), 1), 10); told != want {
+				roundedUp := (tc.want + time.Millisecond - 1).Milliseconds()
+				if want := strconv.FormatInt(roundedUp, 10); told != want {
 					t.Errorf("the instance was told %q ms, want %s", told, want)
 				}
 			})

@@ -25,7 +25,6 @@ func (t *Transport) Explain(service string) map[string]registry.Local {
 	return v.explain(t.now())
 }
 
-// explain ranks by the groups; those that picking begins with are one rank.
 // Explain tells which instances of a service get this client's requests, and
 // why the others do not: by the table and by what the client itself has found
 // out. An answer that is empty says which of no such service, none enabled and
@@ -53,7 +52,8 @@ func (c *Client) Explain(ctx context.Context, service string) (registry.Explanat
 // of the service. What the registry says of the service is no error here.
 func (t *Transport) tableOf(ctx context.Context, service string) (*registry.Table, error) {
 	s, err := t.options.Resolver.Resolve(ctx, service)
-	if w, ok := t.options.Resolver.(registry.Watcher); ok {
+	told := err == nil || errors.Is(err, registry.ErrNoSuchService) || errors.Is(err, registry.ErrNeverSeen)
+	if w, ok := t.options.Resolver.(registry.Watcher); ok && told {
 		table, _ := w.Table()
 		return table, nil
 	}
@@ -70,6 +70,7 @@ func (t *Transport) tableOf(ctx context.Context, service string) (*registry.Tabl
 	return known.WithService(service, s.Revision, s.Instances()), nil
 }
 
+// explain ranks by the groups; those that picking begins with are one rank.
 func (v *view) explain(now time.Duration) map[string]registry.Local {
 	all := make(map[string]registry.Local, len(v.all()))
 	begin := int(v.widened.Load())

@@ -64,8 +64,11 @@ func first(h http.Header, name string) string {
 	return ""
 }
 
-// timeoutText is the header of a deadline so far away. A part of a
-// millisecond is still time, and zero would say that there is none.
+// timeoutText is the header of a deadline so far away. It is rounded up: then
+// the caller's own time is over first, and what it gets is the error of its
+// context and not a 504 that was a moment faster. Zero would say that there is
+// no time.
 func timeoutText(left time.Duration) string {
-	return strconv.FormatInt(max(left.Milliseconds(), 1), 10)
+	ms := (left + time.Millisecond - 1) / time.Millisecond
+	return strconv.FormatInt(max(int64(ms), 1), 10)
 }

@@ -2,6 +2,7 @@ package smartclient
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"time"
 
@@ -241,6 +242,8 @@ func errorType(err error) string {
 	switch {
 	case isTimeout(err):
 		return "timeout"
+	case errors.Is(err, context.Canceled):
+		return "canceled"
 	case isDialError(err):
 		return "connect"
 	}
