@@ -26,7 +26,8 @@ type Networks struct {
 // ParseNetworks reads a list such as "10.0.0.0/8, fd00::/8, .example.org":
 // networks and addresses for hosts that are registered by address, names and
 // domains for those that are registered by name. Whose DNS that is decides where
-// a name leads. The error is a [*FieldError] of "value".
+// a name leads. A network has no bits beyond its length: 10.0.0.7/8 may be meant
+// for one address, and would allow sixteen million. The error is a [*FieldError] of "value".
 func ParseNetworks(text string) (Networks, error) {
 	n := Networks{text: text}
 	for item := range strings.SplitSeq(text, ",") {
@@ -39,8 +40,9 @@ func ParseNetworks(text string) (Networks, error) {
 
 func (n *Networks) add(item string) bool {
 	if prefix, err := netip.ParsePrefix(item); err == nil {
-		n.addresses = append(n.addresses, prefix.Masked())
-		return true
+		n.addresses = append(n.addresses, prefix)
+		// One of mapped addresses would hold none: they count as those of IPv4.
+		return prefix == prefix.Masked() && !prefix.Addr().Is4In6()
 	}
 	if addr, err := netip.ParseAddr(item); err == nil && addr.Zone() == "" {
 		n.addresses = append(n.addresses, netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()))

@@ -29,7 +29,7 @@ func TestNetworks(t *testing.T) {
 }
 
 func TestNetworksThatMakeNoSense(t *testing.T) {
-	for _, text := range []string{"", " ", "10.0.0.0/8,", "10.0.0.0/33", "10.0.0/8", ".", "-a.org", "fe80::1%eth0", "a b", "10.0.0.0/8;fd00::/8"} {
+	for _, text := range []string{"", " ", "10.0.0.0/8,", "10.0.0.0/33", "10.0.0/8", ".", "-a.org", "fe80::1%eth0", "a b", "10.0.0.0/8;fd00::/8", "10.0.0.7/8", "fd00::1/8", "::ffff:10.0.0.0/104"} {
 		var field *FieldError
 		if _, err := ParseNetworks(text); !errors.As(err, &field) || field.Field != "value" {
 			t.Errorf("%q: %v", text, err)

@@ -170,10 +170,13 @@ func AllowedAddress(addr netip.Addr) error {
 // IPv4 address inside an IPv6 one, by which a refused address could be spelt
 // differently, the old site-local range, and the broadcast address.
 var notHosts = []netip.Prefix{
-	netip.MustParsePrefix("64:ff9b::/96"), // NAT64, RFC 6052
-	netip.MustParsePrefix("2002::/16"),    // 6to4, RFC 3056
-	netip.MustParsePrefix("::/96"),        // IPv4-compatible, RFC 4291
-	netip.MustParsePrefix("fec0::/10"),    // site-local, RFC 3879
+	netip.MustParsePrefix("64:ff9b::/96"),    // NAT64, RFC 6052
+	netip.MustParsePrefix("64:ff9b:1::/48"),  // the same of one's own, RFC 8215
+	netip.MustParsePrefix("::ffff:0:0:0/96"), // translated, RFC 2765
+	netip.MustParsePrefix("2001::/32"),       // Teredo, RFC 4380
+	netip.MustParsePrefix("2002::/16"),       // 6to4, RFC 3056
+	netip.MustParsePrefix("::/96"),           // IPv4-compatible, RFC 4291
+	netip.MustParsePrefix("fec0::/10"),       // site-local, RFC 3879
 	netip.MustParsePrefix("255.255.255.255/32"),
 }
 

@@ -146,6 +146,7 @@ func TestAllowedDial(t *testing.T) {
 		"127.0.0.1:80": true, "[::1]:80": true, "10.0.0.7:5000": true,
 		"169.254.169.254:80": false, "[fe80::1]:80": false, "0.0.0.0:80": false, "224.0.0.1:80": false, "name:80": false, "": false,
 		"[64:ff9b::a9fe:a9fe]:80": false, "[2002:a9fe:a9fe::1]:80": false, "[::169.254.169.254]:80": false,
+		"[64:ff9b:1::a9fe:a9fe]:80": false, "[::ffff:0:169.254.169.254]:80": false, "[2001::5601:5601]:80": false, "[2001:db8::1]:80": true,
 		"[fec0::1]:80": false, "255.255.255.255:80": false, "168.63.129.16:80": false, "[fd00::7]:80": true,
 	} {
 		if err := AllowedDial(address); (err == nil) != ok {

@@ -108,16 +108,20 @@ func (n *Node) learnNetworks(ctx context.Context, realms []string) {
 func (n *Node) readNetworks(ctx context.Context, realm string) (registry.Networks, error) {
 	k := registry.ServiceKey{Realm: realm, Service: registry.RealmService}
 	m, err := lastMessage(ctx, n.nc, settingsStream, settingsSubject+k.Dotted()+"."+registry.NetworksSetting)
-	if err != nil || len(m.Data) == 0 { // never set, or taken away
+	if err != nil || m.gone() {
 		return registry.Networks{}, err
 	}
 	return registry.ParseNetworks(string(m.Data))
 }
 
-// checkRealmSetting is for those settings that the platform itself reads.
+// checkRealmSetting is for those settings that the platform itself reads. A bound
+// under a name that nobody reads would be none.
 func checkRealmSetting(k registry.ServiceKey, s registry.Setting) error {
-	if k.Service != registry.RealmService || s.Name != registry.NetworksSetting {
+	if k.Service != registry.RealmService {
 		return nil
+	}
+	if s.Name != registry.NetworksSetting {
+		return &registry.FieldError{Field: "name", Problem: fmt.Sprintf("must be %s, which is all that is read of %s, got %q", registry.NetworksSetting, registry.RealmService, s.Name)}
 	}
 	_, err := registry.ParseNetworks(s.Value)
 	return err

@@ -104,11 +104,36 @@ func TestARealmsAllowedNetworks(t *testing.T) {
 			t.Errorf("%s: %v", host, err)
 		}
 	}
+	if _, err := client.Configure(t.Context(), realm, "ALLOWED_NETWORK", &allowed); !refused(err, "name") {
+		t.Errorf("a misspelt name: %v", err)
+	}
 	if err := configure(nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := within("192.0.2.2"); err != nil {
 		t.Errorf("it was taken away: %v", err)
+	}
+}
+
+// TestAnEmptyBoundPutByHand: it was taken for none.
+func TestAnEmptyBoundPutByHand(t *testing.T) {
+	b := startBus(t, t.TempDir())
+	startNode(t, b, Terms{})
+	js, err := jetstream.New(b.atlas.NATS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	kv, err := js.KeyValue(t.Context(), provision.SettingsBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kv.PutString(t.Context(), "local."+registry.RealmService+"."+registry.NetworksSetting, ""); err != nil {
+		t.Fatal(err)
+	}
+	client := atlasclient.New(b.app, atlasclient.Options{Logger: quiet()})
+	k := registry.Key{Realm: "local", Service: "identity", Instance: "identity-1"}
+	if _, err := client.Register(t.Context(), k, registry.Registration{Host: "192.0.2.1", Port: 5000}.WithDefaults(), registry.Life{}); err == nil {
+		t.Error("what is empty allows anything")
 	}
 }
 

@@ -92,6 +92,16 @@ type storedMessage struct {
 	Data     []byte `json:"data"`
 }
 
+// gone tells whether a key was never set, or taken away. An empty value is one
+// too.
+func (m storedMessage) gone() bool {
+	if m.Sequence == 0 {
+		return true
+	}
+	header, err := nats.DecodeHeadersMsg(m.Header)
+	return err == nil && deletes(header)
+}
+
 // lastMessage asks a stream's leader for the last message of a subject: any
 // replica would answer a direct read, and one that lags would have a decision
 // taken anew on what has just been refused.
@@ -243,10 +253,15 @@ func republished(m *nats.Msg) (entry, bool) {
 }
 
 func newEntry(key string, header nats.Header, value []byte, seq uint64, at time.Time) entry {
-	op := header.Get(kvOperation)
 	return entry{
 		key: key, value: value, seq: seq, at: at.UTC(),
-		deleted: op == "DEL" || op == "PURGE" || header.Get("Nats-Marker-Reason") != "",
+		deleted: deletes(header),
 		cause:   header.Get(causeHeader),
 	}
+}
+
+// deletes tells whether a message of a bucket takes its key away.
+func deletes(header nats.Header) bool {
+	op := header.Get(kvOperation)
+	return op == "DEL" || op == "PURGE" || header.Get("Nats-Marker-Reason") != ""
 }
