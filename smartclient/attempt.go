@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
+
+	"fairlead.dev/smartclient/internal/h1"
 )
 
 // An attempt is one try to send a call to one endpoint. It lasts until the
@@ -21,12 +23,13 @@ type attempt struct {
 	began  time.Duration
 	status int
 
-	wire  *wire   // until it has learned what came of the attempt
-	early *ending // nil if it ends no earlier than the call
-	ctx   context.Context
-	span  trace.Span
-	over  atomic.Bool
-	final bool // its answer is the caller's, and the call ends with it
+	course  h1.Course
+	reached bool    // there was a connection
+	early   *ending // nil if it ends no earlier than the call
+	ctx     context.Context
+	span    trace.Span
+	over    atomic.Bool
+	final   bool // its answer is the caller's, and the call ends with it
 
 	// What goes out and comes back is part of the attempt, for each by itself
 	// would be an allocation.
@@ -56,8 +59,8 @@ func (a *attempt) ending() *ending {
 func (a *attempt) send(body io.ReadCloser) (*http.Response, error) {
 	a.at.load.inFlight.Add(1)
 	out := a.request()
-	out.Body = body
-	resp, err := a.call.t.base.RoundTrip(out)
+	out.Body, out.GetBody = body, a.call.bodies.copies()
+	resp, err := a.carry(out)
 	if err = a.timedOut(resp, err); err == nil && a.call.t.sidecar != nil {
 		err = sidecarError(resp)
 	}
@@ -68,6 +71,20 @@ func (a *attempt) send(body io.ReadCloser) (*http.Response, error) {
 	}
 	a.status = resp.StatusCode
 	return resp, nil
+}
+
+// carry sends the request that goes out, and notes what became of it.
+func (a *attempt) carry(out *http.Request) (*http.Response, error) {
+	pool := a.call.t.pool
+	if pool == nil || !h1.Carries(out) {
+		return a.through(out)
+	}
+	if p := a.call.progress; p != nil {
+		a.course.Interim = p.Interim
+	}
+	resp, err := pool.Send(out, &a.course)
+	a.reached = a.course.Conns > 0
+	return resp, err
 }
 
 // base is the context that an attempt's own derives from.
@@ -85,7 +102,10 @@ func (a *attempt) request() *http.Request {
 	in := a.call.req
 	a.ctx, a.span = a.call.t.telemetry.start(a)
 	a.limit()
-	a.out, a.url = *in.WithContext(a.listen(a.ctx)), *in.URL
+	a.out, a.url = *in, *in.URL
+	if a.ctx != in.Context() {
+		a.out = *in.WithContext(a.ctx)
+	}
 	a.url.Scheme, a.url.Host = a.at.instance.Scheme, a.at.addr
 	a.out.URL = &a.url
 	if a.out.Host == "" {
@@ -128,7 +148,6 @@ func (a *attempt) timedOut(resp *http.Response, err error) error {
 
 // outcome gathers what is known once send has returned.
 func (a *attempt) outcome(resp *http.Response, err error) outcome {
-	a.wire.settle()
 	if err == nil {
 		return outcome{status: resp.StatusCode, sent: true, after: retryAfter(resp.StatusCode, resp.Header, time.Now)}
 	}
@@ -140,7 +159,7 @@ func (a *attempt) outcome(resp *http.Response, err error) outcome {
 	return outcome{
 		after: -1,
 		sent:  a.sent(err),
-		stale: a.wire.kept && !isTimeout(err),
+		stale: a.course.Kept && !isTimeout(err),
 		final: c.ctx.Err() != nil || c.bodies.broken() || a.unreached(err),
 	}
 }
@@ -148,7 +167,7 @@ func (a *attempt) outcome(resp *http.Response, err error) outcome {
 // unreached tells that the request failed before it was the instance's turn to
 // fail. A dial that hangs ends with the attempt's timeout, which is its fault.
 func (a *attempt) unreached(err error) bool {
-	return a.call.t.ours && !a.wire.reached(err) && !errors.Is(err, ErrAttemptTimeout)
+	return a.call.t.ours && !a.reached && !isDialError(err) && !errors.Is(err, ErrAttemptTimeout)
 }
 
 // sent tells whether bytes of the request may have left and counted. A foreign
@@ -157,7 +176,7 @@ func (a *attempt) sent(err error) bool {
 	if isRefusedStream(err) {
 		return false
 	}
-	return a.wire.sent || !a.call.t.ours && !isDialError(err)
+	return a.course.Sent || !a.call.t.ours && !isDialError(err)
 }
 
 // learn keeps what an attempt tells of its instance, and measures it.
@@ -165,7 +184,6 @@ func (a *attempt) learn(o outcome, err error) {
 	c, t := a.call, a.call.t
 	now := t.now()
 	a.resent(now)
-	a.unlisten()
 	t.telemetry.measure(a, now-a.began, err)
 	if !errors.Is(c.ctx.Err(), context.DeadlineExceeded) {
 		c.balancer.admission.answered(now, o)
@@ -183,9 +201,9 @@ func (a *attempt) learn(o outcome, err error) {
 	}
 }
 
-// resent charges what net/http repeated by itself.
+// resent charges what was sent again, since a kept connection was dead.
 func (a *attempt) resent(now time.Duration) {
-	if n := a.wire.resends(); n > 0 {
+	if n := a.course.Conns - 1; n > 0 {
 		a.call.balancer.budget.charge(now, n)
 		a.call.t.telemetry.count(a.ctx, a.call.service, n, resends)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fairlead.dev/registry"
+	"fairlead.dev/smartclient/internal/h1"
 )
 
 // The connections' terms. A dead host must cost a request one second, not the
@@ -22,11 +23,17 @@ const (
 	idlePerInstance  = 256
 )
 
-// newBase returns the transport that carries attempts when the caller gives
-// none. It asks for no compression: within a data centre it costs more than it
+var dialer = &net.Dialer{Timeout: dialTimeout, Control: onlyAllowed}
+
+// newPool returns the connections of attempts, most of them, when the caller
+// gives no Base.
+func newPool() *h1.Pool {
+	return &h1.Pool{Dial: dialer.DialContext, IdleTimeout: idleTimeout, MostIdle: idlePerInstance}
+}
+
+// newBase returns the transport of the other attempts then. It asks for no compression: within a data centre it costs more than it
 // saves, and a proxy must not change what it carries.
 func newBase() *http.Transport {
-	dialer := &net.Dialer{Timeout: dialTimeout, Control: onlyAllowed}
 	return &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := dialer.DialContext(ctx, network, addr)

@@ -59,10 +59,20 @@
 // what was never sent is repeated, and GET, HEAD and OPTIONS without a body
 // that got no answer.
 //
-// net/http repeats some requests by itself, when a kept connection turns out to
-// be dead: GET, HEAD, OPTIONS and TRACE, and what had written nothing. These
-// resends are charged to the budget and counted. For requests that only carry
-// an Idempotency-Key it is turned off, unless the service heeds the key.
+// When a kept connection turns out to be dead, some requests are sent again at
+// once, as net/http does: GET, HEAD, OPTIONS and TRACE, and what had written
+// nothing. These resends are charged to the budget and counted. For requests
+// that only carry an Idempotency-Key it is turned off, unless the service heeds
+// the key.
+//
+// # Connections
+//
+// Requests over plain HTTP/1.1 whose body is short and at hand, or that have
+// none, go over connections which the caller's goroutine itself writes and
+// reads: what net/http does between its goroutines costs more than all that this
+// package does. net/http's own code writes them and reads their answers. Its
+// [http.Transport] takes the others: streams, uploads, upgrades, TLS and HTTP/2,
+// requests that somebody traces with httptrace, and all if Options.Base is set.
 //
 // # Layers
 //
@@ -108,7 +118,7 @@
 // Each attempt is a span and a point of http.client.request.duration, by
 // OpenTelemetry's stable names, with http.request.resend_count from the second
 // on. Counters tell of picks, retries, those that the budget refused, hedges,
-// ejections and net/http's own resends. [Client.Explain] tells which instances
+// ejections and resends. [Client.Explain] tells which instances
 // get requests and why the others do not, and an [Observer] hears of every
 // attempt.
 //

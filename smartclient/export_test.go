@@ -8,21 +8,29 @@ import (
 	"time"
 )
 
-// NewBase is the default base with something between it and the network.
-func NewBase(wrap func(net.Conn) net.Conn) http.RoundTripper {
-	base := newBase()
-	base.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+// WrapConns puts something between the transport and the network.
+func WrapConns(t *Transport, wrap func(net.Conn) net.Conn) {
+	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
-		return &countedConn{Conn: wrap(conn)}, nil
+		return wrap(conn), nil
 	}
-	return base
+	SetDial(t, dial)
+	t.base.(*http.Transport).DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return &countedConn{Conn: conn}, nil
+	}
 }
 
-// SetBase replaces the transport's own base.
-func SetBase(t *Transport, base http.RoundTripper) { t.base = base }
+// SetDial replaces how the transport's own connections are made.
+func SetDial(t *Transport, dial func(ctx context.Context, network, addr string) (net.Conn, error)) {
+	t.pool.Dial = dial
+}
 
 // BaseOf returns the transport's own base.
 func BaseOf(t *Transport) *http.Transport { return t.base.(*http.Transport) }

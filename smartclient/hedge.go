@@ -127,9 +127,7 @@ func (a *attempt) start(body io.ReadCloser, results chan<- sent, over <-chan str
 // lost clears up after an attempt that nobody waits for. How long it had taken
 // tells of its instance all the same, or the slow would never be found out.
 func (a *attempt) lost(resp *http.Response, err error) {
-	a.wire.settle()
 	a.resent(a.call.t.now())
-	a.unlisten()
 	a.gaveUp(a.call.t.now())
 	if resp != nil {
 		_ = resp.Body.Close()

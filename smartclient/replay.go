@@ -75,8 +75,14 @@ func (r *replay) next() (io.ReadCloser, error) {
 func (r *replay) possible() bool { return r == nil || r.single == nil || !r.single.read.Load() }
 
 // copied tells whether two attempts can have the body at a time.
-func (r *replay) copied() bool {
-	return r == nil || r.single == nil && r.again != nil
+func (r *replay) copied() bool { return r == nil || r.copies() != nil }
+
+// copies returns what makes a fresh copy of the body; nil if nothing does.
+func (r *replay) copies() func() (io.ReadCloser, error) {
+	if r == nil || r.single != nil {
+		return nil
+	}
+	return r.again
 }
 
 // broken tells whether reading the caller's body failed.

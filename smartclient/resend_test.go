@@ -133,25 +133,29 @@ func TestDeadIdleConnections(t *testing.T) {
 }
 
 // A connection that fails its first write proves that nothing was sent: even
-// a POST goes to another instance.
+// a POST goes to another instance, by net/http's connections and by our own.
 func TestUnsentOnAFailingConnection(t *testing.T) {
-	bad, badSeen := serveRaw(t, func(c *net.TCPConn, r *http.Request) { reset(c) })
-	good, goodSeen := serve(t, echo)
-	o := options(newRealm(in("here", at("bad", bad)), at("good", good)))
-	base := smartclient.NewBase(func(conn net.Conn) net.Conn {
-		if conn.RemoteAddr().String() == strings.TrimPrefix(bad, "http://") {
-			return mute{conn}
+	for _, streamed := range []bool{false, true} {
+		bad, badSeen := serveRaw(t, func(c *net.TCPConn, r *http.Request) { reset(c) })
+		good, goodSeen := serve(t, echo)
+		c := newClient(t, options(newRealm(in("here", at("bad", bad)), at("good", good))))
+		smartclient.WrapConns(c.Transport(), func(conn net.Conn) net.Conn {
+			if conn.RemoteAddr().String() == strings.TrimPrefix(bad, "http://") {
+				return mute{conn}
+			}
+			return conn
+		})
+		req := newRequest(t, "POST", "service://identity/", bodyText)
+		if streamed {
+			req.GetBody = nil
 		}
-		return conn
-	})
-	c := newClient(t, o)
-	smartclient.SetBase(c.Transport(), base)
-	resp, err := c.Post("service://identity/", "text/plain", strings.NewReader(bodyText))
-	if err != nil || readAll(t, resp) != bodyText {
-		t.Fatalf("got %v, %v", resp, err)
-	}
-	if badSeen.Load() != 0 || goodSeen.Load() != 1 {
-		t.Errorf("seen %d and %d, want 0 and 1", badSeen.Load(), goodSeen.Load())
+		resp, err := c.Do(req)
+		if err != nil || readAll(t, resp) != bodyText {
+			t.Fatalf("streamed %v: got %v, %v", streamed, resp, err)
+		}
+		if badSeen.Load() != 0 || goodSeen.Load() != 1 {
+			t.Errorf("streamed %v: seen %d and %d, want 0 and 1", streamed, badSeen.Load(), goodSeen.Load())
+		}
 	}
 }
 

@@ -87,7 +87,7 @@ func newInstruments(o Options) *instruments {
 		metric.WithExplicitBucketBoundaries(buckets...))
 	made.retries, errs[1] = counter(m, "fairlead.client.retries", "Attempts after the first.")
 	made.refused, errs[2] = counter(m, "fairlead.client.retries.refused", "Retries that the budget did not allow.")
-	made.resends, errs[3] = counter(m, "fairlead.client.resends", "Requests that net/http itself sent again on another connection.")
+	made.resends, errs[3] = counter(m, "fairlead.client.resends", "Requests that were sent again at once, because a kept connection was dead.")
 	made.ejected, errs[4] = counter(m, "fairlead.client.ejections", "Instances that this client put aside for a while.")
 	made.hedges, errs[5] = counter(m, "fairlead.client.hedges", "Second attempts made while the first was still waited for.")
 	made.picks, errs[6] = counter(m, "fairlead.client.picks", "Instances chosen for attempts, by how.")

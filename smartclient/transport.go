@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fairlead.dev/registry"
+	"fairlead.dev/smartclient/internal/h1"
 )
 
 // A Transport is an [http.RoundTripper] that sends requests for
@@ -15,7 +16,8 @@ import (
 // be used concurrently.
 type Transport struct {
 	options   Options
-	base      http.RoundTripper // for attempts
+	pool      *h1.Pool          // for attempts that it carries; nil with a caller's Base
+	base      http.RoundTripper // for the other attempts
 	others    http.RoundTripper // for other schemes
 	ours      bool              // base is this package's own, so it proves what was sent
 	sidecar   *sidecar          // nil without one
@@ -29,7 +31,7 @@ func NewTransport(o Options) *Transport {
 	o = o.withDefaults()
 	t := &Transport{options: o, base: o.Base, others: o.Base, telemetry: newTelemetry(o), epoch: time.Now()}
 	if o.Base == nil {
-		t.base, t.others, t.ours = newBase(), http.DefaultTransport, true
+		t.pool, t.base, t.others, t.ours = newPool(), newBase(), http.DefaultTransport, true
 	}
 	if at := o.sidecar(); at != "" {
 		t.sidecar = newSidecar(at)
@@ -106,6 +108,9 @@ func (t *Transport) now() time.Duration { return time.Since(t.epoch) }
 // CloseIdleConnections closes the connections to instances that no request
 // uses, and those of a Base that can.
 func (t *Transport) CloseIdleConnections() {
+	if t.pool != nil {
+		t.pool.CloseIdleConnections()
+	}
 	if c, ok := t.base.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()
 	}
