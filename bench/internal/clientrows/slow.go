@@ -2,6 +2,7 @@ package clientrows
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"fairlead.dev/bench/internal/clients"
@@ -24,8 +25,9 @@ func slowInstance() Row {
 	return Row{
 		Name:  "slow-instance",
 		Title: "One of ten instances made 50 × slower",
-		Method: "300 GETs a second to ten instances that take 4 ms each; then one of them takes 200 ms. p99 of 8 s, the first two of a phase left out, " +
-			"relative to p99 while all were well. `round-robin` is what no choice does.",
+		Method: "Two fleets of ten instances that take 4 ms each, with a client each that sends 300 GETs a second, both at the same time; after two seconds " +
+			"one instance of the second fleet takes 200 ms. p99 of 8 s that begin two seconds later, relative to the first fleet's of the same 8 s, for " +
+			"whatever else the machine does meets both. `round-robin` is what no choice does.",
 		Figures: []Figure{
 			{Name: "ratio", Title: "p99 relative to the healthy p99", Unit: "×", Target: lower(1.5), Peers: slowPeers},
 			{Name: "healthy", Title: "healthy p99", Unit: "ms", Target: informative(verdict.Lower), Peers: slowPeers},
@@ -48,28 +50,61 @@ func measureSlowInstance(ctx context.Context, l Lab) (Values, error) {
 }
 
 func (l Lab) slowed(ctx context.Context, s clients.System, v Values) error {
-	up, err := upstream.Start(l.Self, l.Dir, slowInstances)
+	well, err := l.newTen(ctx, s)
 	if err != nil {
 		return err
 	}
-	defer up.Kill()
-	if err := up.BehaveAll(ctx, upstream.Behaviour{Delay: slowBase}); err != nil {
-		return err
-	}
-	client, err := s.Open(clients.NewFleet(up.Addrs...))
+	defer well.end()
+	ill, err := l.newTen(ctx, s)
 	if err != nil {
 		return err
 	}
-	defer client.Close()
+	defer ill.end()
 	warmUp := pick(l.Quick, 100*time.Millisecond, slowWarmUp)
-	steady := load{client: client, rate: slowRate, phase: pick(l.Quick, time.Second, 10*time.Second), methods: []string{"GET"}}
-	healthy := p99(steady.run(ctx), warmUp)
-	if err := up.Behave(ctx, 0, upstream.Behaviour{Delay: slowFactor * slowBase}); err != nil {
+	sendBoth(ctx, well, ill, warmUp)
+	if err := ill.up.Behave(ctx, 0, upstream.Behaviour{Delay: slowFactor * slowBase}); err != nil {
 		return err
 	}
-	slow := p99(steady.run(ctx), warmUp)
+	ofWell, ofIll := sendBoth(ctx, well, ill, pick(l.Quick, time.Second, 10*time.Second))
+	healthy, slow := p99(ofWell, warmUp), p99(ofIll, warmUp)
 	v.set("healthy", s.Name, healthy)
 	v.set("slow", s.Name, slow)
 	v.set("ratio", s.Name, slow/healthy)
 	return nil
+}
+
+// A ten is a fleet of instances that are well at first, and its client.
+type ten struct {
+	up     *upstream.Process
+	client clients.Client
+}
+
+func (l Lab) newTen(ctx context.Context, s clients.System) (t ten, err error) {
+	if t.up, err = upstream.Start(l.Self, l.Dir, slowInstances); err != nil {
+		return t, err
+	}
+	if err = t.up.BehaveAll(ctx, upstream.Behaviour{Delay: slowBase}); err == nil {
+		t.client, err = s.Open(clients.NewFleet(t.up.Addrs...))
+	}
+	if err != nil {
+		t.up.Kill()
+	}
+	return t, err
+}
+
+func (t ten) end() {
+	t.client.Close()
+	t.up.Kill()
+}
+
+// sendBoth has both fleets asked at the same time.
+func sendBoth(ctx context.Context, well, ill ten, phase time.Duration) (ofWell, ofIll []sample) {
+	steady := func(t ten) load {
+		return load{client: t.client, rate: slowRate, phase: phase, methods: []string{"GET"}}
+	}
+	var both sync.WaitGroup
+	both.Go(func() { ofWell = steady(well).run(ctx) })
+	both.Go(func() { ofIll = steady(ill).run(ctx) })
+	both.Wait()
+	return ofWell, ofIll
 }
