@@ -76,7 +76,7 @@ func (c *Client) publish(k registry.Key, subject string, body any) error {
 		return fmt.Errorf("heartbeat %s: %w", k, err)
 	}
 	if err := c.conn.NATS().Publish(subject, data); err != nil {
-		return fmt.Errorf("heartbeat %s: %w", k, unavailable(err))
+		return fmt.Errorf("heartbeat %s: %w", k, c.unsent(err))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
+	"fairlead.dev/bus"
 	"fairlead.dev/registry"
 	"fairlead.dev/registry/protocol"
 )
@@ -110,6 +112,25 @@ func TestWithoutAConnectionRequestsFailAtOnce(t *testing.T) {
 	beatErr := f.client.Beat(host001, registry.Heartbeat{Status: registry.Passing})
 	for _, err := range []error{registerErr, snapshotErr, beatErr} {
 		if !errors.Is(err, registry.ErrUnavailable) {
+			t.Errorf("error: %v", err)
+		}
+	}
+}
+
+// TestABusThatWasNeverMet: who waits for it learns where it should be.
+func TestABusThatWasNeverMet(t *testing.T) {
+	nobody := httptest.NewServer(nil)
+	nobody.Close()
+	conn, err := bus.Connect(t.Context(), bus.Options{URL: "nats://" + nobody.Listener.Addr().String(), Logger: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	client := New(conn, Options{Logger: quiet()})
+	_, registerErr := client.Register(t.Context(), host001, registry.Registration{Host: "a", Port: 1}, registry.Life{})
+	_, snapshotErr := client.Snapshot(t.Context(), registry.Interest{Realm: "local"})
+	for _, err := range []error{registerErr, snapshotErr} {
+		if !errors.Is(err, registry.ErrUnavailable) || !strings.Contains(err.Error(), "no connection to the bus at "+conn.URL()) {
 			t.Errorf("error: %v", err)
 		}
 	}

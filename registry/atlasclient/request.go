@@ -44,7 +44,7 @@ func (c *Client) exchange(ctx context.Context, subject string, body any) ([]byte
 	defer release()
 	msg, err := c.conn.Request(ctx, &nats.Msg{Subject: subject, Data: data})
 	if err != nil {
-		return nil, unavailable(cmp.Or(lossOf(ctx), err))
+		return nil, c.unsent(cmp.Or(lossOf(ctx), err))
 	}
 	if err := problemOf(msg); err != nil {
 		return nil, err
@@ -79,6 +79,15 @@ func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, requestTimeout)
 }
 
+// unsent is unavailable for what could not be sent. Before its first connection
+// nats finds that no server supports headers, which is beside the point.
+func (c *Client) unsent(err error) error {
+	if errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrHeadersNotSupported) && !c.conn.Connected() {
+		return fmt.Errorf("%w: no connection to the bus at %s", registry.ErrUnavailable, c.conn.URL())
+	}
+	return unavailable(err)
+}
+
 // unavailable gives what the bus said the registry's word for it. A caller
 // that gave up learns just that.
 func unavailable(err error) error {
@@ -87,8 +96,6 @@ func unavailable(err error) error {
 		return err
 	case errors.Is(err, nats.ErrNoResponders):
 		return fmt.Errorf("%w: nobody answers on the bus", registry.ErrUnavailable)
-	case errors.Is(err, nats.ErrReconnectBufExceeded):
-		return fmt.Errorf("%w: no connection to the bus", registry.ErrUnavailable)
 	case errors.Is(err, nats.ErrMaxPayload):
 		return &registry.FieldError{Field: "body", Problem: "must be smaller: the bus does not carry it"}
 	}

@@ -71,7 +71,7 @@ func (c *Client) gather(ctx context.Context, subject string, joined *protocol.Jo
 	defer c.conn.OnDisconnect(func(error) { cancel(nats.ErrDisconnected) })()
 	request := &nats.Msg{Subject: subject, Reply: inbox, Header: nats.Header{protocol.EncodingHeader: {protocol.EncodingPacked}}}
 	if err := nc.PublishMsg(request); err != nil {
-		return unavailable(err)
+		return c.unsent(err)
 	}
 	err = collect(ctx, parts, joined)
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, bus.ErrForbidden) {
