@@ -288,7 +288,7 @@ func (c *call) end(reason error) (*http.Response, error) {
 
 func (c *call) failure(reason error) *Error {
 	if reason == nil {
-		reason = c.ctx.Err() // nil if the last attempt says it all
+		reason = c.ended() // nil if the last attempt says it all
 	}
 	e := &Error{Service: c.service, Realm: c.t.options.Realm, Method: methodOf(c.req), Attempts: c.past(), Err: reason}
 	for _, a := range e.Attempts {

@@ -2,6 +2,7 @@ package smartclient
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -32,6 +33,26 @@ func (c *call) bound(timeout time.Duration) {
 		c.ctx, c.cancel = context.WithTimeout(c.ctx, timeout-(c.t.now()-c.began))
 	}
 }
+
+// ended returns why the call's context ended, nil if it did not. Of a caller
+// who set no bound nobody can expect to know that there is one.
+func (c *call) ended() error {
+	err := c.ctx.Err()
+	if errors.Is(err, context.DeadlineExceeded) && c.byPolicy && c.req.Context().Err() == nil {
+		return policyTimeout(c.view.terms.timeout)
+	}
+	return err
+}
+
+// A policyTimeout says that a call took longer than the service's policy lets
+// callers wait who say nothing of it themselves.
+type policyTimeout time.Duration
+
+func (t policyTimeout) Error() string {
+	return "the service's policy gives a call " + time.Duration(t).String()
+}
+
+func (policyTimeout) Unwrap() error { return context.DeadlineExceeded }
 
 // lasting tells whether an answer is meant to last longer than any policy of a
 // whole service can mean: an upgrade, or server-sent events.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,6 +78,9 @@ func TestDeadlines(t *testing.T) {
 				_, err := smartclient.New(o).Do(req)
 				if took := time.Since(began); took != tc.want || !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("ended after %v with %v, want %v", took, err, tc.want)
+				}
+				if byPolicy := strings.Contains(err.Error(), "; the service's policy gives a call 1s;"); byPolicy != (name == "the policy") {
+					t.Errorf("the error is %v", err)
 				}
 				roundedUp := (tc.want + time.Millisecond - 1).Milliseconds()
 				if want := strconv.FormatInt(roundedUp, 10); told != want {
