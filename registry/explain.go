@@ -94,6 +94,8 @@ type Explanation struct {
 	Verdict   string      `json:"verdict"`
 	In        int         `json:"in"`
 	Instances []Explained `json:"instances"`
+	// Rules send some of the requests for the service elsewhere, by proxies.
+	Rules []Rule `json:"rules,omitempty"`
 	// Facts is false where Atlas did not answer, so that only what the table
 	// has is known; Omitted as in [ServiceFacts].
 	Facts   bool `json:"facts"`
@@ -143,9 +145,10 @@ type Explained struct {
 // client's view by the order in which that client picks.
 func Explain(e Evidence) Explanation {
 	s := e.Table.Service(e.Service)
+	meta, _ := s.described()
 	x := Explanation{
 		Realm: e.Realm, Service: e.Service, Revision: e.Table.Revision, Source: e.Table.Source,
-		AgeMS: e.Now.Sub(e.Table.Updated).Milliseconds(), Instances: []Explained{}, Facts: e.Facts != nil,
+		AgeMS: e.Now.Sub(e.Table.Updated).Milliseconds(), Instances: []Explained{}, Rules: meta.Rules, Facts: e.Facts != nil,
 	}
 	if e.Table.Updated.IsZero() {
 		x.AgeMS = 0

@@ -22,9 +22,10 @@ const (
 //	{"path_prefix":"/search","split":[{"service":"finder","weight":100}]}
 //	{"split":[{"service":"identity","weight":95},{"service":"identity-next","weight":5}]}
 //
-// Proxies follow the rules of the service that a request names. The first rule
-// that matches counts; if none does the request goes to the service itself.
-// The rules of a rule's target are not followed.
+// Proxies, which are sidecars and the bridge, follow the rules of the service
+// that a request names. The first rule that matches counts; if none does the
+// request goes to the service itself. The rules of a rule's target are not
+// followed.
 type Rule struct {
 	// PathPrefix is the beginning of the request's path as it was sent, whole
 	// segments of it: /users is in /users and /users/1, not in /users-old.

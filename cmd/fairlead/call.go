@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
@@ -19,6 +21,8 @@ import (
 
 	"fairlead.dev/connect"
 	"fairlead.dev/registry"
+	"fairlead.dev/sidecar/route"
+	"fairlead.dev/smartclient"
 )
 
 // callFlags are what curl's users know by the same letters.
@@ -26,6 +30,7 @@ type callFlags struct {
 	headers []string
 	data    string
 	include bool
+	noRules bool
 	timeout *span
 }
 
@@ -37,7 +42,9 @@ func newCallCommand(set *settings) *cobra.Command {
 		Short: "Call a service by name, straight to one of its instances",
 		Long: `Call a service by name, straight to one of its instances, and write the body of
 the answer to standard output. Retries and the choice of an instance are the
-smart client's. Exit code 1 means a status of 400 or more, or that no instance
+smart client's. The service's rules are followed, as a sidecar and the bridge do,
+and standard error tells where they lead; --no-rules goes to the service itself,
+as programs with a smart client of their own do. Exit code 1 means a status of 400 or more, or that no instance
 answered; 3 that there is no such service, or that every instance of it is
 disabled or draining; 4 that the registry does not answer.`,
 		Example: `  fairlead call GET service://identity/users/1
@@ -49,6 +56,7 @@ disabled or draining; 4 that the registry does not answer.`,
 	c.Flags().StringVarP(&f.data, "data", "d", "", "body; @FILE reads it from a file, @- from standard input")
 	lookUp(c.Flags(), "data") // FAIRLEAD_DATA is the registry's directory
 	c.Flags().BoolVarP(&f.include, "include", "i", false, "write the status and the headers before the body")
+	c.Flags().BoolVar(&f.noRules, "no-rules", false, "go to the service that is named, whatever its rules say")
 	f.timeout = spanFlag(c, "timeout", 30*time.Second, "how long the call may take, retries included")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		ctx, cancel := f.timeout.bound(c.Context())
@@ -57,7 +65,7 @@ disabled or draining; 4 that the registry does not answer.`,
 		if err != nil {
 			return err
 		}
-		return set.call(req, f.include)
+		return set.call(req, f)
 	}
 	return c
 }
@@ -145,12 +153,15 @@ func contentType(body []byte) string {
 
 // call sends the request and writes the answer. Redirects are shown, not
 // followed, as curl does.
-func (s *settings) call(req *http.Request, include bool) (err error) {
+func (s *settings) call(req *http.Request, f callFlags) (err error) {
 	session, err := s.dial(req.Context(), connect.Options{})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeSession(session)) }()
+	if !f.noRules {
+		s.followRules(req, session)
+	}
 	client := session.Client().HTTPClient()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	resp, err := client.Do(req)
@@ -158,13 +169,40 @@ func (s *settings) call(req *http.Request, include bool) (err error) {
 		return s.explainCall(req, err)
 	}
 	defer resp.Body.Close()
-	if err := s.printResponse(resp, include); err != nil {
+	if err := s.printResponse(resp, f.include); err != nil {
 		return err
 	}
 	if resp.StatusCode >= http.StatusBadRequest {
 		return fmt.Errorf("%s %s: status %s", req.Method, req.URL.Redacted(), resp.Status)
 	}
 	return nil
+}
+
+// followRules has a request go where the rules of its service send it. A sidecar
+// that carries the calls does so itself. If nothing is known of the service, the
+// call says why.
+func (s *settings) followRules(req *http.Request, session *connect.Session) {
+	if os.Getenv(smartclient.EnvSidecar) != "" {
+		return
+	}
+	asked := askedOf(req)
+	rules, err := route.Rules(req.Context(), session.Table(), asked.Service)
+	if err != nil {
+		return
+	}
+	target := route.Follow(rules, asked, rand.IntN)
+	if target == asked.Service {
+		return
+	}
+	fmt.Fprintf(s.err, "note: rule %d of %s sends this to %s\n", route.First(rules, asked)+1, asked.Service, target)
+	if req.URL.Host = target; req.Host == asked.Service {
+		req.Host = target
+	}
+}
+
+// askedOf is what rules look at in a request for a service.
+func askedOf(req *http.Request) route.Asked {
+	return route.Asked{Service: req.URL.Host, Path: cmp.Or(req.URL.EscapedPath(), "/"), Header: req.Header}
 }
 
 // explainCall keeps of an error what whoever typed the URL does not know.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -60,5 +61,48 @@ func TestCall(t *testing.T) {
 	got := r.fairlead(t, "call", "GET", "service://identity/")
 	if got.code != exitNotFound || !strings.Contains(got.err, "no instance is enabled") {
 		t.Errorf("once disabled it gave %+v", got)
+	}
+}
+
+// The three ways to call by name lead to the same place.
+func TestRulesAreFollowedByAllProxies(t *testing.T) {
+	r := startRealm(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		_, _ = io.WriteString(w, "finder has "+req.URL.Path)
+	}))
+	defer server.Close()
+	r.register(t, "finder", "a", server.URL)
+	r.succeed(t, "service", "set", "identity", "--rules", `[{"path_prefix":"/search","split":[{"service":"finder","weight":1}]}]`)
+	const want = "finder has /search/x"
+	if got := r.succeed(t, "call", "GET", "service://identity/search/x"); got != want {
+		t.Errorf("call got %q", got)
+	}
+	r.awaitBody(t, r.HTTP+"/call/identity/search/x", "", want)
+	r.awaitBody(t, r.Sidecar+"/search/x", "identity", want)
+}
+
+// awaitBody asks until the answer is what is wanted: tables hear of a change in
+// their own time.
+func (r *realm) awaitBody(t *testing.T, url, service, want string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if service != "" {
+			req.Header.Set("Fairlead-Service", service)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatalf("%s: %v", url, err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if string(body) == want {
+			return
+		}
 	}
 }

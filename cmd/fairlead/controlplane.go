@@ -284,7 +284,7 @@ func (c *controlPlane) createBridge() error {
 	options := bridge.Options{
 		Atlas: c.session.Atlas(), Source: c.session.Atlas(), Explainer: c.session.Atlas(),
 		Settings: c.session.Atlas(), Follow: c.follow,
-		StorageError: c.node.StorageError, Forwarder: forwarder, Realm: c.set.realm, Metrics: c.metrics.handler(), Logger: c.log,
+		StorageError: c.node.StorageError, Forwarder: forwarder, Resolver: c.session.Table(), Realm: c.set.realm, Metrics: c.metrics.handler(), Logger: c.log,
 	}
 	if c.secured != nil {
 		options.Authorize, options.Hosts = c.secured.Authorize, c.secured.Hosts()

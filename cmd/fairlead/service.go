@@ -120,7 +120,8 @@ get the policy with their tables. Secrets do not belong here. A file is a JSON
 object of all that is to be known; flags beside it change single fields of it.
 
 Rules send requests for the service to other services, by path, by header or by
-weight: the first one that matches counts. Sidecars follow them.
+weight: the first one that matches counts. Sidecars, the bridge and "fairlead
+call" follow them; "fairlead explain" tells where they lead.
 
 These flags are not looked up in the environment.`,
 		Example: `  fairlead service set identity --owner accounts --description 'Who people are'

@@ -28,10 +28,12 @@ const requestTimeout = 5 * time.Second
 //go:embed openapi.json
 var openAPI []byte
 
-// A Forwarder sends a request on to a service and copies the answer back; that
-// of package builtin does.
+// A Forwarder sends a request on to a service and copies the answer back, or
+// answers itself why nothing of the service can be had; that of package builtin
+// does.
 type Forwarder interface {
 	Forward(w http.ResponseWriter, r *http.Request, service, escapedPath string)
+	Fail(w http.ResponseWriter, r *http.Request, service string, err error)
 }
 
 // Options of a bridge. Atlas, Source and Follow are required.
@@ -48,6 +50,9 @@ type Options struct {
 	Follow Follow
 	// Forwarder carries /call requests; nil refuses them.
 	Forwarder Forwarder
+	// Resolver has the rules that /call requests follow, and should be the
+	// forwarder's; nil sends them all to the service that they name.
+	Resolver registry.Resolver
 	// Realm is the one that /call and /health are about; "local" by default.
 	Realm string
 	// StorageError tells /health why nothing can be written to the registry,

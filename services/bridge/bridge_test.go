@@ -89,6 +89,10 @@ func (echo) Forward(w http.ResponseWriter, r *http.Request, service, path string
 	_ = json.NewEncoder(w).Encode(map[string]any{"method": r.Method, "service": service, "path": path, "query": r.URL.RawQuery, "bytes": n})
 }
 
+func (echo) Fail(w http.ResponseWriter, _ *http.Request, service string, err error) {
+	http.Error(w, service+": "+err.Error(), http.StatusServiceUnavailable)
+}
+
 // An exchange is what came of a request.
 type exchange struct {
 	status int

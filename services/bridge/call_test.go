@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"fairlead.dev/registry"
 	"fairlead.dev/registry/follow"
 	"fairlead.dev/registry/memory"
 	"fairlead.dev/sidecar/builtin"
@@ -33,7 +35,7 @@ func TestCallReachesWhatWasRegisteredHere(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := newRig(t, func(o *Options) {
-		o.Atlas, o.Source, o.Follow, o.Forwarder = reg, reg, following(reg), forwarder
+		o.Atlas, o.Source, o.Follow, o.Forwarder, o.Resolver = reg, reg, following(reg), forwarder, table
 	})
 	g.reg = reg
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -69,6 +71,45 @@ func TestCallReachesWhatWasRegisteredHere(t *testing.T) {
 	if x.header.Get(builtin.ErrorHeader) != "none-enabled" {
 		t.Errorf("after it was disabled: %d %s", x.status, x.body)
 	}
+}
+
+// A bridge is a proxy, so what the rules of a service send elsewhere goes
+// there, by the path behind the service's name and by the caller's header.
+func TestCallFollowsRules(t *testing.T) {
+	table := registry.NewTable("local", "e").WithMeta("identity", registry.Meta{Rules: []registry.Rule{
+		{PathPrefix: "/search", Split: []registry.Share{{Service: "finder", Weight: 1}}},
+		{Header: registry.HeaderMatch{Name: "X-Cohort", Value: "early"}, Split: []registry.Share{{Service: "next", Weight: 1}}},
+	}}, 1)
+	table = table.WithService("identity", 2, []registry.Instance{{Service: "identity", ID: "a", Enabled: true, Status: registry.Passing}})
+	g := newRig(t, func(o *Options) { o.Resolver = known{table} })
+	for _, tc := range []struct {
+		path string
+		head []string
+		want string
+	}{
+		{"/call/identity/search/x?q=1", nil, `"service":"finder"`},
+		{"/call/identity/search/x?q=1", nil, `"path":"/search/x","query":"q=1"`},
+		{"/call/identity/searching", nil, `"service":"identity"`},
+		{"/call/identity/users", []string{"X-Cohort: early"}, `"service":"next"`},
+		{"/call/identity", nil, `"service":"identity"`},
+	} {
+		if x := g.want(200, g.do("GET", tc.path, "", tc.head...)); !strings.Contains(string(x.body), tc.want) {
+			t.Errorf("%s: got %s, want %s", tc.path, x.body, tc.want)
+		}
+	}
+	if x := g.do("GET", "/call/nobody/", ""); x.status != 503 || !strings.Contains(string(x.body), "nobody: ") {
+		t.Errorf("of nobody: %d %s", x.status, x.body)
+	}
+}
+
+// known resolves by a table that stays as it is.
+type known struct{ table *registry.Table }
+
+func (k known) Resolve(_ context.Context, service string) (*registry.Service, error) {
+	if s := k.table.Service(service); s != nil {
+		return s, nil
+	}
+	return nil, registry.ErrNoSuchService
 }
 
 func registrationOf(t *testing.T, base string) string {

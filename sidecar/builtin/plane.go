@@ -283,7 +283,7 @@ func (p *Plane) forward(w http.ResponseWriter, r *http.Request, target route.Tar
 func (p *Plane) follow(r *http.Request, target route.Target) (string, error) {
 	rules, err := p.rules(r.Context(), target)
 	if len(rules) > 0 {
-		return route.Follow(rules, target.Service, r, rand.IntN), nil
+		return route.Follow(rules, route.Asked{Service: target.Service, Path: r.URL.EscapedPath(), Header: r.Header}, rand.IntN), nil
 	}
 	return target.Service, err
 }
@@ -301,15 +301,5 @@ func (p *Plane) rules(ctx context.Context, target route.Target) ([]registry.Rule
 	if resolver == nil {
 		resolver = p
 	}
-	s, err := resolver.Resolve(ctx, target.Service)
-	if err == nil {
-		return s.Meta.Rules, nil
-	}
-	if followed, ok := resolver.(registry.Watcher); ok {
-		table, _ := followed.Table()
-		if s := table.Service(target.Service); s != nil {
-			return s.Meta.Rules, err
-		}
-	}
-	return nil, err
+	return route.Rules(ctx, resolver, target.Service)
 }

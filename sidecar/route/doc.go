@@ -4,7 +4,8 @@
 //
 //	front := route.Front{Realm: "local"}
 //	target, refusal := front.Target(r)                    // which service is named
-//	service := route.Follow(rules, target.Service, r, rand.IntN) // what its rules make of it
+//	asked := route.Asked{Service: target.Service, Path: r.URL.EscapedPath(), Header: r.Header}
+//	service := route.Follow(rules, asked, rand.IntN)       // what its rules make of it
 //
 // A service is named by the header [ServiceHeader], which wins, or by the
 // host: NAME.service or NAME.service.internal, of another realm

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"context"
 	"net/http"
 	"net/textproto"
 	"slices"
@@ -9,20 +10,44 @@ import (
 	"fairlead.dev/registry"
 )
 
+// Asked is what rules look at: the service that a request names, its path as
+// it is sent, and its header.
+type Asked struct {
+	Service, Path string
+	Header        http.Header
+}
+
 // Follow returns the service that gets a request for another one with these
 // rules: of the first rule that matches one of its split, by weight, or the
 // service itself if none does. draw returns a number from 0 to below n.
-func Follow(rules []registry.Rule, service string, r *http.Request, draw func(n int) int) string {
-	if len(rules) == 0 {
-		return service
+func Follow(rules []registry.Rule, asked Asked, draw func(n int) int) string {
+	first := First(rules, asked)
+	if first < 0 {
+		return asked.Service
 	}
-	path := r.URL.EscapedPath()
-	for _, rule := range rules {
-		if Matches(rule, path, r.Header) {
-			return pick(rule.Split, service, draw)
+	return pick(rules[first].Split, asked.Service, draw)
+}
+
+// First returns the place of the rule that counts, the first one that matches,
+// or -1 if none does.
+func First(rules []registry.Rule, asked Asked) int {
+	return slices.IndexFunc(rules, func(rule registry.Rule) bool { return Matches(rule, asked.Path, asked.Header) })
+}
+
+// Rules returns those of a service, which need not have instances for that. It
+// waits as the resolver does, and fails only where there is no rule either.
+func Rules(ctx context.Context, resolver registry.Resolver, service string) ([]registry.Rule, error) {
+	s, err := resolver.Resolve(ctx, service)
+	if err == nil {
+		return s.Meta.Rules, nil
+	}
+	if followed, ok := resolver.(registry.Watcher); ok {
+		table, _ := followed.Table()
+		if s := table.Service(service); s != nil && len(s.Meta.Rules) > 0 {
+			return s.Meta.Rules, nil
 		}
 	}
-	return service
+	return nil, err
 }
 
 // Matches tells whether a rule is for a request with a path, as it is sent,

@@ -45,6 +45,10 @@ func TestMatches(t *testing.T) {
 	}
 }
 
+func asked(r *http.Request) Asked {
+	return Asked{Service: "identity", Path: r.URL.EscapedPath(), Header: r.Header}
+}
+
 func TestTheFirstRuleThatMatchesCounts(t *testing.T) {
 	rules := []registry.Rule{
 		{PathPrefix: "/a", Header: registry.HeaderMatch{Name: "X-Cohort", Value: "early"}, Split: to("next")},
@@ -52,13 +56,13 @@ func TestTheFirstRuleThatMatchesCounts(t *testing.T) {
 		{PathPrefix: "/a", Split: to("first")},
 	}
 	for path, want := range map[string]string{"/a/b?q": "other", "/a": "first", "/c": "identity"} {
-		if got := Follow(rules, "identity", httptest.NewRequest("GET", path, nil), rand.IntN); got != want {
+		if got := Follow(rules, asked(httptest.NewRequest("GET", path, nil)), rand.IntN); got != want {
 			t.Errorf("%s goes to %s", path, got)
 		}
 	}
 	r := httptest.NewRequest("GET", "/a/b", nil)
 	r.Header.Set("X-Cohort", "early")
-	if got := Follow(rules, "identity", r, rand.IntN); got != "next" {
+	if got := Follow(rules, asked(r), rand.IntN); got != "next" {
 		t.Errorf("goes to %s", got)
 	}
 }
@@ -84,9 +88,9 @@ func TestSplitsAreByWeight(t *testing.T) {
 
 func ExampleFollow() {
 	canary := []registry.Rule{{Split: []registry.Share{{Service: "identity", Weight: 95}, {Service: "identity-next", Weight: 5}}}}
-	r := httptest.NewRequest("GET", "/users/1", nil)
-	fmt.Println(Follow(canary, "identity", r, func(int) int { return 94 }))
-	fmt.Println(Follow(canary, "identity", r, func(int) int { return 95 }))
+	asked := Asked{Service: "identity", Path: "/users/1"}
+	fmt.Println(Follow(canary, asked, func(int) int { return 94 }))
+	fmt.Println(Follow(canary, asked, func(int) int { return 95 }))
 	// Output:
 	// identity
 	// identity-next
