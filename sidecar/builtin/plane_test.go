@@ -234,7 +234,7 @@ func TestCallersTimeIsPassedOn(t *testing.T) {
 		_, _ = io.WriteString(w, r.Header.Get("Fairlead-Timeout"))
 	}}})
 	_, left := g.get("/", "Fairlead-Service: identity", "Fairlead-Timeout: 60000")
-	if ms, err := strconv.Atoi(left); err != nil || ms >= 60_000 || ms < 30_000 {
+	if ms, err := strconv.Atoi(left); err != nil || ms > 60_000 || ms < 30_000 {
 		t.Errorf("the instance was told %q", left)
 	}
 	res, body := g.get("/wait", "Fairlead-Service: identity", "Fairlead-Timeout: 20")
