@@ -1,10 +1,17 @@
 package sidecar
 
 import (
+	_ "embed"
 	"encoding/json"
 	"net/http"
 	"strings"
 )
+
+// openAPI describes what a sidecar answers of its own, what [Sidecar.Mount] adds and
+// /attended of package roster.
+//
+//go:embed openapi.json
+var openAPI []byte
 
 // Mount adds what a sidecar answers under its own address, beside the requests
 // that it forwards:
@@ -15,17 +22,31 @@ import (
 //	GET /metrics   what metrics answers, if it is given
 //	GET /v1/realms/{realm}/services/{service}/explain
 //	               which instances this host's requests go to, and why
+//	GET /openapi.json
+//	               the document that describes these
 //
 // Call it before Run.
 func (s *Sidecar) Mount(mux *http.ServeMux, metrics http.Handler) {
-	mux.HandleFunc("GET /health", s.answerHealth)
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, "application/json", s.Status())
-	})
-	mux.HandleFunc("GET /v1/realms/{realm}/services/{service}/explain", s.answerExplain)
-	if metrics != nil {
-		mux.Handle("GET /metrics", metrics)
+	for pattern, page := range s.pages(metrics) {
+		mux.Handle(pattern, page)
 	}
+}
+
+func (s *Sidecar) pages(metrics http.Handler) map[string]http.Handler {
+	pages := map[string]http.Handler{
+		"GET /health":       http.HandlerFunc(s.answerHealth),
+		"GET /status":       http.HandlerFunc(s.answerStatus),
+		"GET /openapi.json": http.HandlerFunc(describe),
+		"GET /v1/realms/{realm}/services/{service}/explain": http.HandlerFunc(s.answerExplain),
+	}
+	if metrics != nil {
+		pages["GET /metrics"] = metrics
+	}
+	return pages
+}
+
+func (s *Sidecar) answerStatus(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, "application/json", s.Status())
 }
 
 func (s *Sidecar) answerHealth(w http.ResponseWriter, _ *http.Request) {
@@ -42,6 +63,11 @@ func (s *Sidecar) answerHealth(w http.ResponseWriter, _ *http.Request) {
 		body.Status, body.Output = "warn", status.Plane.Warning
 	}
 	answer(w, code, "application/health+json", body)
+}
+
+func describe(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(openAPI)
 }
 
 func answer(w http.ResponseWriter, code int, contentType string, body any) {

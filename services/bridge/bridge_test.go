@@ -20,6 +20,7 @@ import (
 	"fairlead.dev/registry"
 	"fairlead.dev/registry/follow"
 	"fairlead.dev/registry/memory"
+	"fairlead.dev/schemas/openapitest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -31,7 +32,7 @@ type rig struct {
 	reg    *memory.Registry
 	bridge *Bridge
 	url    string
-	doc    *document
+	doc    *openapitest.Document
 }
 
 func newRig(t *testing.T, change func(*Options)) *rig {
@@ -55,7 +56,7 @@ func newRig(t *testing.T, change func(*Options)) *rig {
 		http.DefaultClient.CloseIdleConnections()
 		reg.Close()
 	})
-	return &rig{t: t, reg: reg, bridge: b, url: server.URL, doc: loadDocument(t)}
+	return &rig{t: t, reg: reg, bridge: b, url: server.URL, doc: openapitest.Load(t, openAPI)}
 }
 
 // awaitTable waits until the bridge has heard of the registry.
@@ -142,7 +143,9 @@ func (g *rig) do(method, path, body string, headers ...string) exchange {
 		g.t.Fatal(err)
 	}
 	x := exchange{res.StatusCode, res.Header, text}
-	g.doc.check(g.t, method, req.URL.EscapedPath(), []byte(body), x)
+	g.doc.Check(g.t, openapitest.Exchange{
+		Method: method, Path: req.URL.EscapedPath(), Body: []byte(body), Status: x.status, Header: x.header, Answer: x.body,
+	})
 	return x
 }
 

@@ -52,7 +52,9 @@ func (b *Bridge) register(w http.ResponseWriter, r request) error {
 		status = http.StatusCreated
 		w.Header().Set("Location", r.URL.Path)
 	}
-	return writeJSON(w, status, leaseAnswer{r.key, protocol.NewLeaseReply(held)})
+	terms := protocol.NewLeaseReply(held)
+	terms.Beats = 0 // a message for several instances is the bus's alone
+	return writeJSON(w, status, leaseAnswer{r.key, terms})
 }
 
 // refusePreconditions refuses what cannot be held to: Atlas decides who may
