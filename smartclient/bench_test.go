@@ -48,6 +48,15 @@ func BenchmarkPick(b *testing.B) {
 	})
 }
 
+// BenchmarkChoice is all that a request does until it has its instance.
+func BenchmarkChoice(b *testing.B) {
+	choose := smartclient.Chooser(b, 100)
+	b.ReportAllocs()
+	for b.Loop() {
+		choose()
+	}
+}
+
 // BenchmarkRoundTrip is a whole request over loopback, through http.Client.
 func BenchmarkRoundTrip(b *testing.B) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"fairlead.dev/registry"
 )
 
 // A call is one request to a service, with all its attempts.
@@ -128,17 +130,12 @@ func (c *call) run() (*http.Response, error) {
 	}
 }
 
-// prepare asks for the service's present view, and whether there may be an
-// attempt. It tells when it did: the attempt begins there, for resolving may
-// have to wait.
+// prepare asks whether there may be an attempt, and tells when it begins.
 func (c *call) prepare(n int) (now time.Duration, err error) {
-	s, err := c.t.options.Resolver.Resolve(c.ctx, c.service)
+	s, now, err := c.resolve(n)
 	if err != nil {
-		c.t.forget(c.service, err)
 		return 0, err
 	}
-	now = c.t.now()
-	c.balancer = c.t.balancerOf(c.service)
 	if c.view, err = c.balancer.view(s, now); err != nil {
 		return 0, err
 	}
@@ -149,6 +146,26 @@ func (c *call) prepare(n int) (now time.Duration, err error) {
 		err = c.inTime(now)
 	}
 	return now, err
+}
+
+// resolve asks for the service as it is now. An attempt begins when it is told,
+// for that may have to wait. But what was known before was not waited for, and
+// reading the clock takes longer than picking: then the first attempt begins
+// with the call.
+func (c *call) resolve(n int) (s *registry.Service, now time.Duration, err error) {
+	b, before := c.t.known(c.service)
+	if s, err = c.t.options.Resolver.Resolve(c.ctx, c.service); err != nil {
+		c.t.forget(c.service, err)
+		return nil, 0, err
+	}
+	if b == nil {
+		b = c.t.balancerOf(c.service)
+	}
+	c.balancer = b
+	if n == 1 && before != nil && before.of == s {
+		return s, c.began, nil
+	}
+	return s, c.t.now(), nil
 }
 
 // choose picks an endpoint, and has the body that it shall get. The body comes

@@ -1,8 +1,11 @@
 package smartclient
 
 import (
+	"context"
 	"fmt"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"fairlead.dev/registry"
@@ -279,4 +282,37 @@ func BenchmarkView(b *testing.B) {
 			}
 		})
 	}
+}
+
+// The time that the registry has calls wait says nothing of an instance.
+func TestResolvingIsNoPartOfAnAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := transport(Options{}, 1, (&stage{act: steps(in(10*time.Millisecond, 200))}).RoundTrip)
+		r := &awaited{}
+		tr.options.Resolver = r
+		for range 3 {
+			r.news = servicing(instances(0))
+			var both sync.WaitGroup
+			for range 2 {
+				both.Go(func() {
+					if resp, err := asked(t, tr); err == nil {
+						_ = resp.Body.Close()
+					}
+				})
+			}
+			both.Wait()
+			heard := tr.balancerOf("identity").current.Load().members[0].load
+			if got := time.Duration(heard.latency.at(millis(tr.now()))); got < 9*time.Millisecond || got > 11*time.Millisecond {
+				t.Errorf("an instance that takes 10 ms is thought to take %v", got)
+			}
+		}
+	})
+}
+
+// awaited has every call wait for news of a service.
+type awaited struct{ news *registry.Service }
+
+func (a *awaited) Resolve(context.Context, string) (*registry.Service, error) {
+	<-time.After(time.Second)
+	return a.news, nil
 }

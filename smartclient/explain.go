@@ -14,11 +14,7 @@ import (
 // aside. It is nil if the client has not called the service yet. With the table
 // it is what [registry.Explain] judges by.
 func (t *Transport) Explain(service string) map[string]registry.Local {
-	b, ok := t.balancers.get(service)
-	if !ok {
-		return nil
-	}
-	v := b.current.Load()
+	_, v := t.known(service)
 	if v == nil {
 		return nil
 	}

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"fairlead.dev/registry"
 )
 
 // WrapConns puts something between the transport and the network.
@@ -66,4 +68,36 @@ func Fails(t *Transport, service string) (n int32) {
 		n += e.load.fails.Load()
 	}
 	return n
+}
+
+// Chooser returns a function that does what a request of a service with n
+// instances does until it knows which of them it goes to.
+func Chooser(t testing.TB, n int) func() {
+	list := instances(make([]int, n)...)
+	table := registry.NewTable("test", "e1").WithService("identity", 1, list)
+	tr := NewTransport(Options{Resolver: tabled{table}, Zone: "here"})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "service://identity/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := newCall(tr, req, "identity")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		now, err := c.prepare(1)
+		if err == nil {
+			_, _, err = c.choose(now)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// tabled resolves by a table, as those do that follow the registry.
+type tabled struct{ table *registry.Table }
+
+func (r tabled) Resolve(_ context.Context, service string) (*registry.Service, error) {
+	return r.table.Service(service), nil
 }

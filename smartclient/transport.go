@@ -91,6 +91,15 @@ func (t *Transport) balancerOf(service string) *balancer {
 	return t.balancers.add(service, func() *balancer { return newBalancer(service, t.options) })
 }
 
+// known returns what is kept of a service already, nils if it is new.
+func (t *Transport) known(service string) (*balancer, *view) {
+	b, ok := t.balancers.get(service)
+	if !ok {
+		return nil, nil
+	}
+	return b, b.current.Load()
+}
+
 // forget drops what is kept of a service that is no more.
 func (t *Transport) forget(service string, err error) {
 	if !errors.Is(err, registry.ErrNoSuchService) {
