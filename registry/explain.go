@@ -256,3 +256,13 @@ func (x *Explanation) conclude(e Evidence, s *Service) {
 		x.Verdict += ": nothing of it is registered"
 	}
 }
+
+// String is the verdict on the service, and below it a line for each instance.
+func (x Explanation) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s", x.Service, x.Verdict)
+	for _, one := range x.Instances {
+		fmt.Fprintf(&b, "\n%s  %s", one.Instance, one.Verdict)
+	}
+	return b.String()
+}

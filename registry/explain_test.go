@@ -145,3 +145,12 @@ func TestExplainOfAWholeService(t *testing.T) {
 		}
 	}
 }
+
+func TestExplanationsAreReadByPeople(t *testing.T) {
+	x := explained(nil, nil,
+		Instance{Service: "identity", ID: "a", Status: Passing, Enabled: true},
+		Instance{Service: "identity", ID: "b", Status: Passing, Owner: "ann", Reason: "deploy"})
+	if got, want := x.String(), "identity: 1 of 2 instances in\na  in\nb  out: disabled by ann: deploy"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}

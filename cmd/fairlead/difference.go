@@ -12,7 +12,8 @@ import (
 	"fairlead.dev/registry"
 )
 
-// What became of an instance between two tables.
+// What became of an instance, or of what is known of a service, between two
+// tables.
 const (
 	presentEvent    = "present" // it was there when the watch began
 	registeredEvent = "registered"
@@ -20,12 +21,13 @@ const (
 	goneEvent       = "gone"
 )
 
-// A difference is one instance that is not the same in two tables.
+// A difference is one instance that is not the same in two tables, or, without
+// an instance, what is known of a service as a whole.
 type difference struct {
 	Time     time.Time     `json:"time"`
 	Realm    string        `json:"realm"`
 	Service  string        `json:"service"`
-	Instance string        `json:"instance"`
+	Instance string        `json:"instance,omitempty"`
 	Event    string        `json:"event"`
 	Changes  []fieldChange `json:"changes,omitempty"`
 	// Revision is that of the instance's last change; of one that left, the
@@ -42,8 +44,15 @@ type fieldChange struct {
 }
 
 func (d difference) String() string {
-	return fmt.Sprintf("%s  %-10s  %s/%s  %srevision %d",
-		d.Time.Local().Format("15:04:05.000"), d.Event, d.Service, d.Instance, d.details(), d.Revision.Sequence)
+	return fmt.Sprintf("%s  %-10s  %s  %srevision %d",
+		d.Time.Local().Format("15:04:05.000"), d.Event, d.subject(), d.details(), d.Revision.Sequence)
+}
+
+func (d difference) subject() string {
+	if d.Instance == "" {
+		return d.Service
+	}
+	return d.Service + "/" + d.Instance
 }
 
 func (d difference) details() string {
@@ -95,6 +104,9 @@ func serviceNames(tables ...*registry.Table) []string {
 
 func serviceDifferences(was, is *registry.Service, arrival string) []difference {
 	var all []difference
+	if d, differs := metaDifference(was, is, arrival); differs {
+		all = append(all, d)
+	}
 	for _, in := range instancesOf(was) {
 		if _, still := is.Instance(in.ID); !still {
 			all = append(all, difference{Instance: in.ID, Event: goneEvent, Revision: lastRevision(is)})
@@ -107,6 +119,31 @@ func serviceDifferences(was, is *registry.Service, arrival string) []difference 
 	}
 	slices.SortStableFunc(all, func(a, b difference) int { return cmp.Compare(a.Revision.Sequence, b.Revision.Sequence) })
 	return all
+}
+
+// metaDifference compares what is known of a service as a whole. Nothing of that
+// registers: it is there, or is changed.
+func metaDifference(was, is *registry.Service, arrival string) (difference, bool) {
+	before, _ := metaOf(was)
+	after, revision := metaOf(is)
+	d := difference{Event: changedEvent}
+	if arrival == presentEvent {
+		d.Event = presentEvent
+	}
+	d.Revision.Sequence = revision
+	for _, f := range metaFields {
+		if from, to := f.get(&before), f.get(&after); from != to {
+			d.Changes = append(d.Changes, fieldChange{f.name, from, to})
+		}
+	}
+	return d, len(d.Changes) > 0
+}
+
+func metaOf(s *registry.Service) (m registry.Meta, revision uint64) {
+	if s == nil {
+		return m, 0
+	}
+	return s.Meta, s.MetaRevision
 }
 
 func instancesOf(s *registry.Service) []registry.Instance {

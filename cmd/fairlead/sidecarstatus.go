@@ -43,7 +43,7 @@ sidecar answers.`,
 	}
 	sidecarAddrFlag(c, &addr, "addr")
 	lookUpFormer(c.Flags(), "addr")
-	timeout := timeoutFlag(c)
+	timeout := spanFlag(c, "timeout", 5*time.Second, "how long to wait for the sidecar")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		report, err := askSidecar(c.Context(), timeout, addr)
 		if err != nil {
@@ -113,12 +113,13 @@ func (r sidecarReport) print(out io.Writer) {
 	if r.Plane.Warning != "" {
 		line("warning", "%s", r.Plane.Warning)
 	}
-	line("plane", "%s, %d reloads, %d repairs", dash(r.Plane.Kind), r.Plane.Reloads, r.Plane.Repairs)
+	line("plane", "%s, %s, %s", dash(r.Plane.Kind), counted(r.Plane.Reloads, "reload"), counted(r.Plane.Repairs, "repair"))
 	if !r.Plane.Last.IsZero() {
 		line("reloaded", "%s: %s", r.Plane.Last.Format(time.RFC3339), r.Plane.Why)
 	}
 	line("revision", "%s applied, %s offered", r.Applied, r.Offered)
-	line("table", "%s, confirmed %s ago, %d services, %d instances", dash(string(r.Source)), (time.Duration(r.AgeMS) * time.Millisecond).Round(time.Millisecond), r.Services, r.Instances)
+	line("table", "%s, confirmed %s ago, %s, %s", dash(string(r.Source)),
+		(time.Duration(r.AgeMS) * time.Millisecond).Round(time.Millisecond), counted(r.Services, "service"), counted(r.Instances, "instance"))
 	for _, e := range r.Attended {
 		if e.Service != "" {
 			line("attends", "%s", strings.TrimSpace(fmt.Sprintf("%s: %s/%s %s %s", e.File, e.Service, e.Instance, e.Status, e.Reason)))

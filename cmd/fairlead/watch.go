@@ -21,7 +21,8 @@ func newWatchCommand(set *settings) *cobra.Command {
 		Short: "Print every change of the routing table as it comes",
 		Long: `Print every change of the routing table as it comes, until Ctrl-C. It begins
 with what is there. Changes of one instance that come in the same few
-milliseconds are one line.`,
+milliseconds are one line. A line without an instance is of what is known of the
+service: its owner, its policy for callers, its rules.`,
 		Example: `  fairlead watch
   fairlead watch identity --changes-only -o json | jq .`,
 		Args: takes("[SERVICE]"),

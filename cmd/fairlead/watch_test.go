@@ -135,7 +135,8 @@ func TestDifferences(t *testing.T) {
 		WithService("s", 3, []registry.Instance{in("gone", "h", 1), in("moved", "h", 2), in("same", "h", 3)}).
 		WithService("left", 4, []registry.Instance{in("x", "h", 4)})
 	after := registry.NewTable("local", "e").
-		WithService("s", 7, []registry.Instance{in("new", "h", 7), in("moved", "elsewhere", 6), in("same", "h", 3)})
+		WithService("s", 7, []registry.Instance{in("new", "h", 7), in("moved", "elsewhere", 6), in("same", "h", 3)}).
+		WithMeta("s", registry.Meta{Owner: "jane", Policy: registry.Policy{Attempts: 2}}, 8)
 	var got []string
 	for _, d := range differences(before, after, registeredEvent) {
 		text := d.String()
@@ -144,8 +145,9 @@ func TestDifferences(t *testing.T) {
 	want := []string{
 		"gone        left/x  revision 0",
 		"changed     s/moved  endpoint http://h:1 → http://elsewhere:1  revision 6",
-		"gone        s/gone  revision 7",
 		"registered  s/new  endpoint http://h:1  status passing  enabled true  weight 0  revision 7",
+		"changed     s  owner - → jane  attempts - → 2  revision 8",
+		"gone        s/gone  revision 8",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

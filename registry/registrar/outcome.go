@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 )
 
@@ -55,9 +56,10 @@ func (o *outcome) wait(ctx context.Context, stopped <-chan struct{}, what string
 	return wrap(what, errors.Join(why, o.error()))
 }
 
+// wrap says what was waited for, unless the error begins with just that.
 func wrap(what string, err error) error {
-	if err == nil {
-		return nil
+	if err == nil || strings.HasPrefix(err.Error(), what+": ") {
+		return err
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
