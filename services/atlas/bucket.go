@@ -210,24 +210,35 @@ func (n *Node) rebuild(ctx context.Context) {
 var errBucketGone = errors.New("the bucket was deleted")
 
 // restore writes everything to a new bucket, and its id last: until then no
-// node takes it for the truth, whatever ends this one or its mandate.
+// node takes it for the truth, whatever ends this one or its mandate. What people
+// have set comes first: if the only node that knows it is killed meanwhile, living
+// instances register again by themselves, but nobody says again that one is disabled.
 func (n *Node) restore(ctx context.Context) error {
-	values := map[string][]byte{}
-	if err := n.ask(ctx, func(s *state) { values = s.model.values() }); err != nil {
+	var set, registered map[string][]byte
+	if err := n.ask(ctx, func(s *state) { set, registered = s.model.values() }); err != nil {
 		return err
 	}
 	if err := provision.Ensure(ctx, n.store.js, n.opts.Provision); err != nil {
 		return err
 	}
-	for key, value := range values {
-		if _, err := n.store.put(ctx, key, value, 0, causeRebuilt); err != nil && !errors.Is(err, errMoved) {
-			return fmt.Errorf("restore %s: %w", key, err)
+	for _, values := range []map[string][]byte{set, registered} {
+		if err := n.putAll(ctx, values); err != nil {
+			return err
 		}
 	}
 	if err := n.store.ensureOwn(ctx); err != nil {
 		return err
 	}
 	return n.reinstall(ctx)
+}
+
+func (n *Node) putAll(ctx context.Context, values map[string][]byte) error {
+	for key, value := range values {
+		if _, err := n.store.put(ctx, key, value, 0, causeRebuilt); err != nil && !errors.Is(err, errMoved) {
+			return fmt.Errorf("restore %s: %w", key, err)
+		}
+	}
+	return nil
 }
 
 // reinstall replaces the model with what the bucket says now. The goroutine
@@ -240,20 +251,25 @@ func (n *Node) reinstall(ctx context.Context) error {
 	return n.ask(ctx, func(s *state) { s.install(ctx, fresh, missed, pos, nil) })
 }
 
-// values returns the good values of the bucket, by key.
-func (m *model) values() map[string][]byte {
-	values := map[string][]byte{}
+// values returns the good values of the bucket, by key: what people have set,
+// and the registrations.
+func (m *model) values() (set, registered map[string][]byte) {
+	set, registered = map[string][]byte{}, map[string][]byte{}
 	for k, s := range m.slots {
 		for a := range aspects {
+			into := set
+			if a == aspectRecord {
+				into = registered
+			}
 			if v := s.encode(a); v != nil {
-				values[bucketKey(k, a)] = v
+				into[bucketKey(k, a)] = v
 			}
 		}
 	}
 	for k, s := range m.services {
 		if s.meta != nil {
-			values[metaKey(k)] = encodeOverride(s.meta)
+			set[metaKey(k)] = encodeOverride(s.meta)
 		}
 	}
-	return values
+	return set, registered
 }

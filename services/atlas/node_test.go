@@ -351,6 +351,28 @@ func TestABucketDeletedByHandIsRebuiltFromMemory(t *testing.T) {
 	if err := heartbeat(t, b.app, host001, lease, registry.Warning); err != nil {
 		t.Errorf("a heartbeat of the same life: %v", err)
 	}
+	// Nobody says again that it is disabled, if this node is killed meanwhile.
+	if record, flag := b.written(t, "hosts."+host001.Dotted()), b.written(t, "hosts."+host001.Dotted()+".enabled"); flag > record {
+		t.Errorf("the flag was restored after the registration: %d, %d", flag, record)
+	}
+}
+
+// written returns when a key of the bucket was written first.
+func (b *realBus) written(t *testing.T, key string) (revision uint64) {
+	t.Helper()
+	js, err := jetstream.New(b.atlas.NATS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	kv, err := js.KeyValue(t.Context(), "atlas")
+	if err != nil {
+		t.Fatal(err)
+	}
+	history, err := kv.History(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return history[0].Revision()
 }
 
 // heard waits until the server knows what the program has subscribed to: what
