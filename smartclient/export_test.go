@@ -46,7 +46,7 @@ func InFlight(t *Transport, service string) (n int64) {
 }
 
 // Picker returns a function that picks one of n instances that have all been
-// used.
+// used, and take between one and three milliseconds.
 func Picker(t testing.TB, n int, weighted bool) func() {
 	list := instances(make([]int, n)...)
 	for i := range list {
@@ -56,8 +56,8 @@ func Picker(t testing.TB, n int, weighted bool) func() {
 		}
 	}
 	v := viewOf(t, "", list)
-	for _, e := range v.members {
-		e.load.latency.observe(time.Second, time.Millisecond)
+	for i, e := range v.members {
+		e.load.latency.observe(time.Second, time.Millisecond+time.Duration(i%40)*50*time.Microsecond)
 	}
 	return func() { v.pick(2*time.Second, nil) }
 }

@@ -83,13 +83,16 @@ func (g *group) pair() (int, int) {
 }
 
 // weighted chooses a column by the upper half of a random number, and what of
-// it by the lower.
+// it by the lower: without a branch, for a processor that guesses wrong loses as
+// much time as all the rest takes.
 func (g *group) weighted(r uint64) int {
-	i := r >> 32 * uint64(len(g.endpoints)) >> 32
-	if uint32(r) <= g.alias[i].keep {
-		return int(i)
+	i := int(r >> 32 * uint64(len(g.endpoints)) >> 32)
+	c := &g.alias[i]
+	other := int(c.other)
+	if uint32(r) > c.keep {
+		i = other
 	}
-	return int(g.alias[i].other)
+	return i
 }
 
 // pairs bounds the search by luck before a search in order. The last pair is
@@ -151,15 +154,19 @@ func (g *group) choose(i, j int, now time.Duration, tried []life) *endpoint {
 }
 
 // better returns the cheaper one, or the other if its time has come to show
-// what it has become.
+// what it has become. That is asked first, for it is hardly ever so; which of
+// two is cheaper cannot be foreseen, and is chosen without a branch.
 func better(a, b *endpoint, now time.Duration) *endpoint {
 	ms := millis(now)
 	costA, costB := a.load.cost(ms, a.share), b.load.cost(ms, b.share)
-	if costB < clearly*costA {
-		a, b, costA, costB = b, a, costB, costA
-	}
 	if costB > outdone*costA && b.load.rechecked(now) {
 		return b
+	}
+	if costA > outdone*costB && a.load.rechecked(now) {
+		return a
+	}
+	if costB < clearly*costA {
+		a = b
 	}
 	return a
 }

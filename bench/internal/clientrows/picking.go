@@ -20,7 +20,7 @@ func picking() Row {
 	return Row{
 		Name:  "pick",
 		Title: "Picking one of 100 instances",
-		Method: "`go test -bench Pick` of package smartclient, the best of a hundred runs of 300,000 picks, short enough for some to have the processors to themselves: all instances healthy and with latencies known; " +
+		Method: "`go test -bench Pick` of package smartclient, the best of a hundred runs of 300,000 picks, short enough for some to have the processors to themselves: all instances healthy and with latencies known, from one to three milliseconds; " +
 			"in parallel with 8 goroutines, the time is that between two picks of all of them together.",
 		Figures: []Figure{
 			{Name: "alone", Title: "a pick", Unit: "ns", Target: lower(50)},
