@@ -160,8 +160,14 @@ func (a *attempt) outcome(resp *http.Response, err error) outcome {
 		after: -1,
 		sent:  a.sent(err),
 		stale: a.course.Kept && !isTimeout(err),
-		final: c.ctx.Err() != nil || c.bodies.broken() || a.unreached(err),
+		final: c.ctx.Err() != nil || c.bodies.broken() || isBodyError(err) || a.unreached(err),
 	}
+}
+
+// isBodyError tells that the caller's body failed.
+func isBodyError(err error) bool {
+	_, own := errors.AsType[*h1.BodyError](err)
+	return own
 }
 
 // unreached tells that the request failed before it was the instance's turn to

@@ -269,9 +269,13 @@ func TestBrokenRequestBody(t *testing.T) {
 	other, otherSeen := serve(t, echo)
 	c := newClient(t, options(newRealm(in("here", at("a", base)), at("b", other))))
 	broken := errors.New("disk on fire")
-	for range 5 {
+	for n := range 5 {
 		req := newRequest(t, "PUT", "service://identity/", "")
 		req.Body = io.NopCloser(io.MultiReader(strings.NewReader("x"), failing{broken}))
+		if n%2 == 1 { // as one that can be had again
+			req.ContentLength = 9
+			req.GetBody = func() (io.ReadCloser, error) { return nil, broken }
+		}
 		if _, err := c.Do(req); !errors.Is(err, broken) || otherSeen.Load() != 0 {
 			t.Errorf("got %v, want the body's error and no repetition", err)
 		}

@@ -33,7 +33,7 @@ func usual(method string) bool {
 // atHand tells whether there is no body, or a short one that can be had as often
 // as one likes, and so is no stream.
 func atHand(req *http.Request) bool {
-	if req.Body == nil || req.Body == http.NoBody {
+	if !hasBody(req) {
 		return true
 	}
 	return req.GetBody != nil && req.ContentLength > 0 && req.ContentLength <= mostBody

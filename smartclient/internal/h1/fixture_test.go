@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,7 +17,12 @@ import (
 	"fairlead.dev/smartclient/internal/h1"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(served) != "" {
+		serve()
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // A script is a peer that answers each request with the next of its texts, and
 // closes the connection when it has no more. It counts its connections.

@@ -1,6 +1,7 @@
 package h1
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -53,6 +54,8 @@ func (p *Pool) Send(req *http.Request, course *Course) (*http.Response, error) {
 	return p.exchange(c, req, course)
 }
 
+func hasBody(req *http.Request) bool { return req.Body != nil && req.Body != http.NoBody }
+
 func closeBody(req *http.Request) {
 	if req.Body != nil {
 		_ = req.Body.Close()
@@ -61,7 +64,7 @@ func closeBody(req *http.Request) {
 
 // resends tells whether a request that failed may be sent again at once.
 func resends(c *conn, req *http.Request) bool {
-	if !c.kept || c.read || req.Context().Err() != nil || req.Body != nil && req.Body != http.NoBody {
+	if !c.kept || c.read || req.Context().Err() != nil || hasBody(req) {
 		return false
 	}
 	switch req.Method {
@@ -90,11 +93,7 @@ func (p *Pool) exchange(c *conn, req *http.Request, course *Course) (*http.Respo
 }
 
 func (x *exchange) do(req *http.Request, interim func(int, textproto.MIMEHeader) error) (*http.Response, error) {
-	err := req.Write(x.conn.out)
-	if err == nil {
-		err = x.conn.out.Flush()
-	}
-	if err != nil {
+	if err := write(x.conn.out, req); err != nil {
 		return x.refused(req, err)
 	}
 	for {
@@ -115,10 +114,59 @@ func (x *exchange) do(req *http.Request, interim func(int, textproto.MIMEHeader)
 
 func interimAnswer(resp *http.Response) bool { return resp.StatusCode >= 100 && resp.StatusCode <= 199 }
 
+// write writes a request, with its body in one go.
+func write(w *bufio.Writer, req *http.Request) error {
+	if err := writeUnflushed(w, req); err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+func writeUnflushed(w *bufio.Writer, req *http.Request) error {
+	if !hasBody(req) {
+		return req.Write(w)
+	}
+	out, body := *req, &source{ReadCloser: req.Body}
+	out.Body = body
+	err := out.Write(inOneGo{w})
+	if body.err != nil {
+		return &BodyError{body.err}
+	}
+	return err
+}
+
+// inOneGo is a buffer that net/http does not empty between header and body, as
+// it does with bodies that may be long in coming.
+type inOneGo struct{ *bufio.Writer }
+
+// A source is a request's body that remembers how it failed: net/http wraps
+// that so that nobody can tell.
+type source struct {
+	io.ReadCloser
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}
+
+// A BodyError says that a request's own body failed, and not its connection.
+type BodyError struct{ cause error }
+
+func (e *BodyError) Error() string { return "read request body: " + e.cause.Error() }
+
+// Unwrap returns the body's error.
+func (e *BodyError) Unwrap() error { return e.cause }
+
 // refused looks for the answer of a server that wanted to read no more of the
 // request, and closed the connection once it had said so.
 func (x *exchange) refused(req *http.Request, cause error) (*http.Response, error) {
-	if !x.conn.wrote || x.conn.net.SetReadDeadline(time.Now().Add(lastWords)) != nil {
+	var body *BodyError
+	if !x.conn.wrote || errors.As(cause, &body) || x.conn.net.SetReadDeadline(time.Now().Add(lastWords)) != nil {
 		return nil, cause
 	}
 	x.last = true

@@ -332,6 +332,67 @@ func TestConnectionsThatWait(t *testing.T) {
 	})
 }
 
+// A body that fails is not the connection's fault, and its error can be told.
+func TestABodyThatFails(t *testing.T) {
+	disk := errors.New("disk on fire")
+	for name, body := range map[string]io.Reader{"at once": failing{disk}, "later": io.MultiReader(strings.NewReader("x"), failing{disk})} {
+		req := at(t, serveTCP(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), context.Background())
+		req.Method, req.Body, req.ContentLength = "PUT", io.NopCloser(body), 9
+		req.GetBody = func() (io.ReadCloser, error) { return nil, disk }
+		_, err := realPool(t).Send(req, new(h1.Course))
+		if own := new(h1.BodyError); !errors.As(err, &own) || !errors.Is(err, disk) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// A connection that takes nothing proves that nothing was sent.
+func TestAConnectionThatTakesNothing(t *testing.T) {
+	p := &h1.Pool{Dial: func(context.Context, string, string) (net.Conn, error) {
+		near, _ := net.Pipe()
+		return mute{near}, nil
+	}, MostIdle: 1}
+	for _, body := range [][]byte{nil, []byte("body")} {
+		var course h1.Course
+		if _, err := p.Send(newRequest(t, "POST", body), &course); err == nil || course.Sent || course.Conns != 1 {
+			t.Errorf("got %v, %+v", err, course)
+		}
+	}
+}
+
+type mute struct{ net.Conn }
+
+func (mute) Write([]byte) (int, error) { return 0, net.ErrClosed }
+
+// A short body leaves with its header, and the connection serves on.
+func TestABodyAtHand(t *testing.T) {
+	addr := serveTCP(t, func(c net.Conn) {
+		in := bufio.NewReader(c)
+		for {
+			req, err := http.ReadRequest(in)
+			if err != nil {
+				return
+			}
+			n, _ := io.Copy(io.Discard, req.Body)
+			_, _ = fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n%5d", n)
+		}
+	})
+	p := realPool(t)
+	for i, size := range []int{1, 4 << 10, 16 << 10} {
+		req := newRequest(t, "POST", make([]byte, size))
+		req.URL.Host = addr
+		var course h1.Course
+		resp, err := p.Send(req, &course)
+		if got := strings.TrimSpace(read(t, resp, err)); got != fmt.Sprint(size) || course.Kept != (i > 0) {
+			t.Errorf("%d bytes: got %s, %+v", size, got, course)
+		}
+	}
+}
+
 func TestWhatIsCarried(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change func(*http.Request)
