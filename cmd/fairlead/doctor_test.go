@@ -16,6 +16,7 @@ import (
 	"fairlead.dev/bus"
 	"fairlead.dev/registry"
 	"fairlead.dev/registry/protocol"
+	"fairlead.dev/sidecar/roster"
 )
 
 func address(url string) string { return strings.TrimPrefix(url, "http://") }
@@ -70,6 +71,24 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 	found, got = r.doctor(t, "--http-addr", "127.0.0.1:1", "--sidecar-addr", "127.0.0.1:1")
 	if got.code != exitOK || found.of("bridge").Status != isWarn || found.of("sidecar").Status != isWarn {
 		t.Errorf("where nobody listens it gave %+v", got)
+	}
+}
+
+func TestJudgeSidecar(t *testing.T) {
+	warned := sidecarReport{}
+	warned.Plane.Warning = "has to be reloaded"
+	mistaken := sidecarReport{Attended: []roster.Entry{{File: "a.yaml", Problem: "port: is required"}, {File: "b.yaml"}}}
+	down := mistaken
+	down.Problems = []string{"haproxy does not run"}
+	for want, r := range map[string]sidecarReport{
+		"ok here: carries the table":                                 {},
+		"warn here: has to be reloaded":                              warned,
+		"warn here: a.yaml: port: is required":                       mistaken,
+		"fail here: haproxy does not run; a.yaml: port: is required": down,
+	} {
+		if d := judgeSidecar("here", r); string(d.Status)+" "+d.Detail != want || (d.Hint == "") != (d.Status == isOK) {
+			t.Errorf("got %+v, want %s", d, want)
+		}
 	}
 }
 

@@ -292,17 +292,36 @@ func (s *settings) examineBridge(ctx context.Context, timeout *span, address str
 	return d
 }
 
-// examineSidecar asks for nothing in particular: a sidecar that answers which
-// ways there are to name a service is well.
+// examineSidecar asks a sidecar what it tells of itself.
 func examineSidecar(ctx context.Context, timeout *span, address string) diagnosis {
-	resp, _, err := get(ctx, timeout, "http://"+address+"/", nil)
-	if err != nil {
+	report, err := askSidecar(ctx, timeout, address)
+	switch {
+	case errors.Is(err, registry.ErrUnavailable):
 		return unreachable("sidecar", address, err, "--sidecar-addr names another address")
+	case err != nil:
+		return diagnosis{"sidecar", isFail, err.Error(), "something else may listen there"}
 	}
-	if resp.StatusCode != http.StatusBadRequest || !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/problem+json") {
-		return diagnosis{"sidecar", isFail, fmt.Sprintf("%s answers %s, as no sidecar would", address, resp.Status), "something else may listen there"}
+	return judgeSidecar(address, report)
+}
+
+func judgeSidecar(address string, r sidecarReport) diagnosis {
+	d := diagnosis{Check: "sidecar", Status: isOK, Detail: address + ": carries the table"}
+	var complaints []string
+	if r.Plane.Warning != "" {
+		d.Status, complaints = isWarn, append(complaints, r.Plane.Warning)
 	}
-	return diagnosis{Check: "sidecar", Status: isOK, Detail: address + ": answers"}
+	for _, e := range r.Attended {
+		if e.Problem != "" {
+			d.Status, complaints = isWarn, append(complaints, e.File+": "+e.Problem)
+		}
+	}
+	if len(r.Problems) > 0 {
+		d.Status, complaints = isFail, append(slices.Clone(r.Problems), complaints...)
+	}
+	if d.Status != isOK {
+		d.Detail, d.Hint = address+": "+strings.Join(complaints, "; "), "fairlead sidecar status --addr "+address+" tells more"
+	}
+	return d
 }
 
 // unreachable is no failure where nobody listens: not every host has one.

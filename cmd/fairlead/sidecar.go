@@ -26,7 +26,7 @@ func newSidecarCommand(set *settings) *cobra.Command {
 		Example: `  fairlead sidecar --addr 127.0.0.1:4000
   fairlead sidecar --services identity,billing
   fairlead sidecar --plane haproxy
-  fairlead sidecar --plane haproxy --haproxy-socket /run/haproxy/fairlead.sock --print-config > /etc/haproxy/haproxy.cfg
+  fairlead sidecar --plane haproxy --haproxy-socket /var/lib/fairlead/haproxy.sock --data /var/lib/fairlead --print-config > /dev/null
   fairlead sidecar --unix /run/fairlead/sidecar.sock --port identity=4100
   fairlead sidecar --services-d /etc/fairlead/services.d
   curl -H 'Fairlead-Service: identity' http://127.0.0.1:4000/users/1

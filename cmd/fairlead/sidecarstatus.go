@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -47,7 +48,7 @@ sidecar answers.`,
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		report, err := askSidecar(c.Context(), timeout, addr)
 		if err != nil {
-			return err
+			return elsewhere(err)
 		}
 		return set.printSidecar(report)
 	}
@@ -72,13 +73,16 @@ func askSidecar(ctx context.Context, timeout *span, addr string) (report sidecar
 	return report, err
 }
 
+// elsewhere says how another sidecar is asked.
+func elsewhere(err error) error { return fmt.Errorf("%w (--addr names another address)", err) }
+
 func askStatus(ctx context.Context, timeout *span, addr string) (status sidecar.Status, err error) {
 	resp, body, err := get(ctx, timeout, "http://"+addr+"/status", nil)
 	if err != nil {
-		return status, fmt.Errorf("%w: no sidecar answers: %w (--addr names another address)", registry.ErrUnavailable, err)
+		return status, reworded{fmt.Sprintf("no sidecar answers: %v", err), errors.Join(registry.ErrUnavailable, err)}
 	}
 	if resp.StatusCode != http.StatusOK || json.Unmarshal(body, &status) != nil || status.PID == 0 {
-		return status, fmt.Errorf("%s answers %s, as no sidecar would (--addr names another address)", addr, resp.Status)
+		return status, fmt.Errorf("%s answers %s, as no sidecar would", addr, resp.Status)
 	}
 	return status, nil
 }
@@ -162,10 +166,10 @@ sidecar of "fairlead up" ends and starts with that.`,
 func (s *settings) upgradeSidecar(ctx context.Context, timeout *span, addr string) error {
 	before, err := askStatus(ctx, timeout, addr)
 	if err != nil {
-		return err
+		return elsewhere(err)
 	}
 	if before.Plane.Kind == planeHAProxy {
-		return fmt.Errorf("process %d runs haproxy, which no other process takes over: restart the sidecar, with --keep-haproxy haproxy carries on meanwhile", before.PID)
+		return fmt.Errorf("process %d runs haproxy, which no other process takes over: restart the sidecar; with --keep-haproxy, or attached by --haproxy-socket, haproxy carries on meanwhile", before.PID)
 	}
 	process, err := os.FindProcess(before.PID)
 	if err == nil {

@@ -74,7 +74,7 @@ func (k *attached) await(ctx context.Context) (now info, err error) {
 		}
 		pause(ctx, 50*time.Millisecond)
 		if ctx.Err() != nil {
-			return now, fmt.Errorf("attach to a haproxy: %w", err)
+			return now, fmt.Errorf("attach to a haproxy: %w (it is to be started with what --print-config leaves at %s)", err, k.in.file(configFile))
 		}
 	}
 }
@@ -155,7 +155,7 @@ func (k *attached) leave(ctx context.Context, why string) error {
 		k.next = &next
 		k.plane.log.Warn("haproxy has to be reloaded by whoever runs it", "socket", k.api.path, "with", k.in.file(configFile), "why", why)
 	}
-	text := fmt.Sprintf("the haproxy at %s has to be reloaded with %s, because of %s; until then the sidecar itself carries what it cannot, %d services",
+	text := fmt.Sprintf("the haproxy at %s has to be reloaded with %s, because of %s; until then the sidecar itself carries %d of the services",
 		k.api.path, k.in.file(configFile), why, len(k.detours))
 	k.plane.note(func(s *Status) { s.Warning = text })
 	return nil
