@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -85,6 +86,10 @@ func (f *Forwarder) Fail(w http.ResponseWriter, r *http.Request, service string,
 	f.give(x, err)
 }
 
+// errStatus is of an answer like "HTTP/1.1 000 x", which net/http reads, and
+// panics on where it has to write it.
+var errStatus = errors.New("the answer's status is none of HTTP, which begin at 100")
+
 // exchange gets an answer and passes it on.
 func (f *Forwarder) exchange(x *exchange) {
 	body := x.prepare()
@@ -94,6 +99,9 @@ func (f *Forwarder) exchange(x *exchange) {
 	switch {
 	case err != nil:
 		f.give(x, err)
+	case res.StatusCode < http.StatusContinue:
+		_ = res.Body.Close()
+		f.give(x, errStatus)
 	case res.StatusCode == http.StatusSwitchingProtocols:
 		res.Header.Del(ErrorHeader)
 		f.upgrade(x, res)

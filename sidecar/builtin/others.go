@@ -41,11 +41,19 @@ func newOthers(log *slog.Logger) *others {
 			r.Out.URL.RawQuery = r.In.URL.RawQuery
 			r.Out.Header.Set("Via", via(r.In))
 		},
-		ModifyResponse: func(res *http.Response) error { res.Header.Del(ErrorHeader); return nil },
+		ModifyResponse: fromElsewhere,
 		ErrorHandler:   failedElsewhere,
 		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	return o
+}
+
+func fromElsewhere(res *http.Response) error {
+	if res.StatusCode < http.StatusContinue {
+		return errStatus
+	}
+	res.Header.Del(ErrorHeader)
+	return nil
 }
 
 func failedElsewhere(w http.ResponseWriter, r *http.Request, _ error) {

@@ -664,3 +664,20 @@ func TestUnaskedSwitchIsNoAnswer(t *testing.T) {
 		t.Errorf("got %d %s", res.StatusCode, body)
 	}
 }
+
+// TestAStatusThatIsNone: to write one panics, and callers got nothing.
+func TestAStatusThatIsNone(t *testing.T) {
+	g := start(t, nil)
+	g.serve(map[string][]http.HandlerFunc{"identity": {func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "HTTP/1.1 000 x\r\nContent-Length: 0\r\n\r\n")
+	}}})
+	res, body := g.get("/", "Fairlead-Service: identity")
+	if res.StatusCode != http.StatusBadGateway || res.Header.Get(ErrorHeader) != "no-answer" {
+		t.Errorf("got %d %s", res.StatusCode, body)
+	}
+}
