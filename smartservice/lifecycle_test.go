@@ -61,7 +61,7 @@ func TestStartsWithoutTheRegistry(t *testing.T) {
 }
 
 func TestStopsWithoutTheRegistry(t *testing.T) {
-	realm, logs := newRealm(t), &syncBuffer{}
+	realm, logs := newRealm(t), &entries{}
 	realm.logs = logs
 	a := realm.app(t, "identity", Options{})
 	start(t, a)

@@ -1,7 +1,6 @@
 package smartservice
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,33 +9,22 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"fairlead.dev/internal/logtest"
 	"fairlead.dev/smartclient"
 )
 
-// syncBuffer is a log that several goroutines write.
-type syncBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
+// entries are lines of JSON.
+type entries struct{ logtest.Text }
 
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *syncBuffer) lines(t *testing.T, message string) []map[string]any {
+func (b *entries) lines(t *testing.T, message string) []map[string]any {
 	t.Helper()
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	var found []map[string]any
-	for line := range bytes.Lines(b.text.Bytes()) {
+	for line := range strings.Lines(b.String()) {
 		var entry map[string]any
-		if err := json.Unmarshal(line, &entry); err != nil {
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
 			t.Fatalf("%v in log line %q", err, line)
 		}
 		if entry["msg"] == message {
@@ -47,7 +35,7 @@ func (b *syncBuffer) lines(t *testing.T, message string) []map[string]any {
 }
 
 func TestPanicBecomesProblem(t *testing.T) {
-	realm, logs := newRealm(t), &syncBuffer{}
+	realm, logs := newRealm(t), &entries{}
 	realm.logs = logs
 	a := realm.app(t, "identity", Options{})
 	a.HandleFunc("GET /boom", func(w http.ResponseWriter, r *http.Request) {
@@ -161,7 +149,7 @@ func TestRequestID(t *testing.T) {
 }
 
 func TestAccessLogNamesTheRequest(t *testing.T) {
-	realm, logs := newRealm(t), &syncBuffer{}
+	realm, logs := newRealm(t), &entries{}
 	realm.logs = logs
 	a := realm.app(t, "identity", Options{Instance: "i-1"})
 	a.HandleFunc("GET /users/{id}", func(w http.ResponseWriter, r *http.Request) {

@@ -70,7 +70,7 @@ func TestPrecedenceOfSettings(t *testing.T) {
 
 func TestTypesOfSettings(t *testing.T) {
 	vars := map[string]string{"INT": "7", "FLOAT": "0.5", "BOOL": "true", "DURATION": "1m30s", "WORD": "many"}
-	logs := &syncBuffer{}
+	logs := &entries{}
 	realm := newRealm(t)
 	realm.vars, realm.logs = vars, logs
 	a := realm.app(t, "identity", Options{})

@@ -1,7 +1,6 @@
 package embedded_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +15,7 @@ import (
 
 	"fairlead.dev/bus/embedded"
 	"fairlead.dev/bus/provision"
+	"fairlead.dev/internal/logtest"
 )
 
 var shared = embedded.Passwords{Atlas: "pAtlas", Sys: "pSys", App: "pApp"}
@@ -141,7 +140,7 @@ func get(ctx context.Context, js jetstream.JetStream) (string, error) {
 
 func TestASingleNodeOfThreeSaysWhatItWaitsFor(t *testing.T) {
 	t.Parallel()
-	var log lines
+	var log logtest.Text
 	opts := threeNodes(t)[0]
 	opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	srv, err := embedded.Start(t.Context(), opts)
@@ -161,7 +160,7 @@ func TestASingleNodeOfThreeSaysWhatItWaitsFor(t *testing.T) {
 
 func TestANodeWithAnotherPasswordStaysOutside(t *testing.T) {
 	t.Parallel()
-	var log lines
+	var log logtest.Text
 	options := threeNodes(t)
 	stop(t, startNodes(t, options)[2])
 	stranger := options[2]
@@ -246,22 +245,4 @@ func TestDataOfAnotherKindIsRefused(t *testing.T) {
 	if _, err := embedded.Start(t.Context(), embedded.Options{DataDir: options[1].DataDir, Logger: quiet}); !errors.Is(err, embedded.ErrOtherKind) {
 		t.Errorf("a node's data in a single server: %v", err)
 	}
-}
-
-// lines is a log that can be read while it is written.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }

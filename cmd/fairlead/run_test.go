@@ -10,11 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"fairlead.dev/internal/logtest"
 	"fairlead.dev/registry"
 )
 
@@ -27,26 +27,17 @@ type running struct {
 
 // said is what a process writes to standard error, to be read meanwhile.
 type said struct {
-	mu   sync.Mutex
-	text strings.Builder
+	logtest.Text
 	more chan struct{}
 }
 
 func (s *said) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.text.Write(p)
+	n, err := s.Text.Write(p)
 	select {
 	case s.more <- struct{}{}:
 	default:
 	}
-	return len(p), nil
-}
-
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
+	return n, err
 }
 
 // await waits until it has said something.

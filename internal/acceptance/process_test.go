@@ -7,10 +7,11 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"fairlead.dev/internal/logtest"
 )
 
 const (
@@ -24,7 +25,7 @@ const (
 type process struct {
 	name string
 	cmd  *exec.Cmd
-	said said
+	said logtest.Text
 	done chan struct{} // closed when it has ended
 }
 
@@ -47,7 +48,7 @@ func start(t *testing.T, name string, env []string, command ...string) *process 
 			t.Logf("%s had to be killed after %s", name, patience)
 		}
 		if t.Failed() {
-			t.Logf("%s said:\n%s", name, p.said.last(lastWords))
+			t.Logf("%s said:\n%s", name, last(p.said.String(), lastWords))
 		}
 	})
 	return p
@@ -104,28 +105,8 @@ func (p *process) code(t *testing.T) int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// said is what a process wrote, for any number of readers.
-type said struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (s *said) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(p)
-}
-
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
-}
-
-func (s *said) last(n int) string {
-	text := s.String()
-	return text[max(0, len(text)-n):]
-}
+// last returns the end of a text.
+func last(text string, n int) string { return text[max(0, len(text)-n):] }
 
 // environment is this process's without what would lead a program elsewhere,
 // and with short drains, so that tests end soon.
@@ -153,7 +134,7 @@ func run(t *testing.T, env []string, command ...string) result {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Env = environment(env...)
-	var out, errs said
+	var out, errs logtest.Text
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
 	var exit *exec.ExitError

@@ -64,6 +64,7 @@ var rules = []rule{
 	}},
 	{pkg: "internal/acceptance"},
 	{pkg: "internal/architecture"},
+	{pkg: "internal/logtest"},
 	{pkg: "internal/history", imports: []string{"registry"}},
 }
 

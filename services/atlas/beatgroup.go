@@ -135,18 +135,12 @@ func (n *Node) answerGroup(ctx context.Context, e *ear, room *semaphore.Weighted
 		n.confirm(ctx, e, m)
 		return
 	}
-	if room.Acquire(ctx, 1) != nil {
-		return
-	}
-	n.work.Go(func() {
-		defer room.Release(1)
-		ctx := n.deadlines.within(ctx, requestTimeout)
+	n.answerLater(ctx, room, protocol.Heartbeat, m, func(ctx context.Context) (any, error) {
 		refused := n.takeGroup(ctx, g, who)
 		if !n.leading.Load() {
-			return
+			return nil, errNotLeading
 		}
-		n.meters.counted(ctx, protocol.Heartbeat, "ok")
-		n.respond(m, protocol.BeatsReply{Refused: refused}, nil)
+		return protocol.BeatsReply{Refused: refused}, nil
 	})
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"fairlead.dev/bus"
 	"fairlead.dev/registry"
@@ -93,40 +92,6 @@ func TestAnAnswerNamesThoseOfManyThatAreRefused(t *testing.T) {
 	if in.Status != registry.Warning {
 		t.Errorf("the others' refusals kept a status of %s", in.Status)
 	}
-}
-
-func TestOneOfManyThatComesLateDoesNotUndoADrain(t *testing.T) {
-	b := startBus(t, t.TempDir())
-	n := startNode(t, b, Terms{})
-	lease, err := register(t, b.app, host001, nowhere(t), "life-1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := heartbeat(t, b.app, host001, lease, registry.Draining); err != nil {
-		t.Fatal(err)
-	}
-	if reply, err := beatTogether(t, b.app, host001, together(host001, lease, registry.Passing)); err != nil || len(reply.Refused) > 0 {
-		t.Fatalf("%+v, %v", reply, err)
-	}
-	in, _ := n.tableFor(t, "local").Service("identity").Instance(host001.Instance)
-	if in.Status != registry.Draining {
-		t.Errorf("status %s", in.Status)
-	}
-}
-
-func TestAGroupMovesItsInstancesToItsConnection(t *testing.T) {
-	b := startBus(t, t.TempDir())
-	n := startNode(t, b, Terms{Every: time.Hour, TTL: 3 * time.Hour})
-	lease, err := register(t, b.app, host001, nowhere(t), "life-1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	program := dial(t, bus.Options{URL: b.server.ClientURL()})
-	if _, err := beatTogether(t, program, host001, together(host001, lease, registry.Passing)); err != nil {
-		t.Fatal(err)
-	}
-	program.Close()
-	n.until(t, "evicted when the new connection closes", b, host001, gone)
 }
 
 func TestGroupsAreBounded(t *testing.T) {

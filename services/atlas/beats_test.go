@@ -64,38 +64,68 @@ func TestHeartbeatsWithoutAnAnswerKeepALease(t *testing.T) {
 }
 
 func TestAHeartbeatThatComesLateDoesNotUndoADrain(t *testing.T) {
-	b := startBus(t, t.TempDir())
-	n := startNode(t, b, Terms{})
-	lease, err := register(t, b.app, host001, nowhere(t), "life-1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := heartbeat(t, b.app, host001, lease, registry.Draining); err != nil {
-		t.Fatal(err)
-	}
-	beat(t, b.app, host001, lease, registry.Passing)
-	if err := heartbeat(t, b.app, host001, lease, registry.Draining); err != nil {
-		t.Fatal(err)
-	}
-	in, _ := n.tableFor(t, "local").Service("identity").Instance(host001.Instance)
-	if in.Status != registry.Draining {
-		t.Errorf("status %s", in.Status)
+	for name, late := range map[string]func(*testing.T, *realBus, registry.Lease) error{
+		"alone": func(t *testing.T, b *realBus, l registry.Lease) error {
+			beat(t, b.app, host001, l, registry.Passing)
+			return heartbeat(t, b.app, host001, l, registry.Draining) // answered after that
+		},
+		"one of many": func(t *testing.T, b *realBus, l registry.Lease) error {
+			return beatAsOneOfMany(t, b.app, l)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := startBus(t, t.TempDir())
+			n := startNode(t, b, Terms{})
+			lease, err := register(t, b.app, host001, nowhere(t), "life-1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := heartbeat(t, b.app, host001, lease, registry.Draining); err != nil {
+				t.Fatal(err)
+			}
+			if err := late(t, b, lease); err != nil {
+				t.Fatal(err)
+			}
+			in, _ := n.tableFor(t, "local").Service("identity").Instance(host001.Instance)
+			if in.Status != registry.Draining {
+				t.Errorf("status %s", in.Status)
+			}
+		})
 	}
 }
 
 func TestARequestMovesAnInstanceToItsConnection(t *testing.T) {
-	b := startBus(t, t.TempDir())
-	n := startNode(t, b, Terms{Every: time.Hour, TTL: 3 * time.Hour})
-	lease, err := register(t, b.app, host001, nowhere(t), "life-1")
-	if err != nil {
-		t.Fatal(err)
+	for name, ask := range map[string]func(*testing.T, *bus.Conn, registry.Lease) error{
+		"alone": func(t *testing.T, conn *bus.Conn, l registry.Lease) error {
+			return heartbeat(t, conn, host001, l, registry.Passing)
+		},
+		"one of many": beatAsOneOfMany,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := startBus(t, t.TempDir())
+			n := startNode(t, b, Terms{Every: time.Hour, TTL: 3 * time.Hour})
+			lease, err := register(t, b.app, host001, nowhere(t), "life-1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			program := dial(t, bus.Options{URL: b.server.ClientURL()})
+			if err := ask(t, program, lease); err != nil {
+				t.Fatal(err)
+			}
+			program.Close()
+			n.until(t, "evicted when the new connection closes", b, host001, gone)
+		})
 	}
-	program := dial(t, bus.Options{URL: b.server.ClientURL()})
-	if err := heartbeat(t, program, host001, lease, registry.Passing); err != nil {
-		t.Fatal(err)
+}
+
+// beatAsOneOfMany says that host001 passes.
+func beatAsOneOfMany(t *testing.T, conn *bus.Conn, l registry.Lease) error {
+	t.Helper()
+	reply, err := beatTogether(t, conn, host001, together(host001, l, registry.Passing))
+	if err == nil && len(reply.Refused) > 0 {
+		err = reply.Refused[0].Problem
 	}
-	program.Close()
-	n.until(t, "evicted when the new connection closes", b, host001, gone)
+	return err
 }
 
 func TestARegistrationThatOutlivesItsConnectionIsProbed(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"fairlead.dev/bus"
 	"fairlead.dev/registry"
@@ -71,10 +70,7 @@ func TestWhatACrashKeptFromBeingAnnouncedIsAnnouncedAtTheNextStart(t *testing.T)
 	if e := next(t); schemas.Type(e.Type()) != schemas.TypeInstanceDisabled {
 		t.Errorf("announced %s", e.Type())
 	}
-	js, err := jetstream.New(b.atlas.NATS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	js := b.streams(t)
 	stream, err := js.Stream(t.Context(), "EVENTS")
 	if err != nil {
 		t.Fatal(err)
@@ -270,10 +266,7 @@ func TestTheQueueOfEventsHasABound(t *testing.T) {
 func TestAStreamDeletedByHandIsMadeAgain(t *testing.T) {
 	b := startBus(t, t.TempDir())
 	startNode(t, b, Terms{})
-	js, err := jetstream.New(b.atlas.NATS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	js := b.streams(t)
 	if err := js.DeleteStream(t.Context(), "EVENTS"); err != nil {
 		t.Fatal(err)
 	}

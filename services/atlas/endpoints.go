@@ -83,8 +83,7 @@ func (n *Node) handlers() map[string]handler {
 	}
 }
 
-// answer runs a handler in a goroutine of its own, because a write waits for
-// the disk and the next request should wait with it, not for it.
+// answer has a handler answer the requests of an endpoint.
 func (n *Node) answer(ctx context.Context, room *semaphore.Weighted, verb string, handle handler) micro.Handler {
 	return micro.HandlerFunc(func(m micro.Request) {
 		r, err := n.readRequest(verb, m)
@@ -92,19 +91,25 @@ func (n *Node) answer(ctx context.Context, room *semaphore.Weighted, verb string
 			n.respond(m, nil, err)
 			return
 		}
-		if room.Acquire(ctx, 1) != nil {
-			return
+		n.answerLater(ctx, room, verb, m, func(ctx context.Context) (any, error) { return handle(ctx, r) })
+	})
+}
+
+// answerLater works in a goroutine of its own, because a write waits for the
+// disk and the next request should wait with it, not for it.
+func (n *Node) answerLater(ctx context.Context, room *semaphore.Weighted, verb string, m micro.Request, work func(context.Context) (any, error)) {
+	if room.Acquire(ctx, 1) != nil {
+		return
+	}
+	n.work.Go(func() {
+		defer room.Release(1)
+		ctx := n.deadlines.within(ctx, requestTimeout)
+		body, err := work(ctx)
+		if errors.Is(err, errNotLeading) {
+			return // every node heard it, and one of them answers
 		}
-		n.work.Go(func() {
-			defer room.Release(1)
-			ctx := n.deadlines.within(ctx, requestTimeout)
-			body, err := handle(ctx, r)
-			if errors.Is(err, errNotLeading) {
-				return // every node heard it, and one of them answers
-			}
-			n.meters.counted(ctx, verb, codeOf(err))
-			n.respond(m, body, err)
-		})
+		n.meters.counted(ctx, verb, codeOf(err))
+		n.respond(m, body, err)
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
 	"fairlead.dev/bus"
@@ -85,6 +86,16 @@ func startNode(t testing.TB, b *realBus, terms Terms) *Node {
 		}
 	})
 	return n
+}
+
+// streams are the control plane's.
+func (b *realBus) streams(t *testing.T) jetstream.JetStream {
+	t.Helper()
+	js, err := jetstream.New(b.atlas.NATS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
 }
 
 // ask sends a request of a program and decodes the answer or the problem.

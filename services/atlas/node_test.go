@@ -313,10 +313,7 @@ func TestHandEditsCountAndRubbishDoesNot(t *testing.T) {
 
 func bucketOf(t *testing.T, b *realBus) jetstream.KeyValue {
 	t.Helper()
-	js, err := jetstream.New(b.atlas.NATS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	js := b.streams(t)
 	kv, err := js.KeyValue(t.Context(), "atlas")
 	if err != nil {
 		t.Fatal(err)
@@ -335,7 +332,7 @@ func TestABucketDeletedByHandIsRebuiltFromMemory(t *testing.T) {
 		protocol.FlagRequest{Flag: &registry.Flag{Reason: "why"}}); err != nil {
 		t.Fatal(err)
 	}
-	js, _ := jetstream.New(b.atlas.NATS())
+	js := b.streams(t)
 	if err := js.DeleteKeyValue(t.Context(), "atlas"); err != nil {
 		t.Fatal(err)
 	}
@@ -511,10 +508,7 @@ func TestMuchRubbishDoesNotPushTheGoodValueOut(t *testing.T) {
 func TestABucketCannotBePurged(t *testing.T) {
 	b := startBus(t, t.TempDir())
 	startNode(t, b, Terms{})
-	js, err := jetstream.New(b.atlas.NATS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	js := b.streams(t)
 	stream, err := js.Stream(t.Context(), bucketStream)
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"fairlead.dev/bus"
 	"fairlead.dev/registry"
@@ -459,10 +458,7 @@ func (b *realBus) published(t *testing.T) func() map[uint64]bool {
 // announced counts, by sequence, the stored events of instances.
 func (b *realBus) announced(t *testing.T) map[uint64]int {
 	t.Helper()
-	js, err := jetstream.New(b.atlas.NATS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	js := b.streams(t)
 	stream, err := js.Stream(t.Context(), "EVENTS")
 	if err != nil {
 		t.Fatal(err)
@@ -505,10 +501,7 @@ func TestABucketDeletedByHandIsRebuiltByOneOfSeveral(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := nodes[0].status(t).Revision.Epoch
-	js, err := jetstream.New(b.atlas.NATS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	js := b.streams(t)
 	if err := js.DeleteKeyValue(t.Context(), "atlas"); err != nil {
 		t.Fatal(err)
 	}

@@ -9,8 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"fairlead.dev/bus/provision"
 	"fairlead.dev/registry"
 	"fairlead.dev/registry/atlasclient"
@@ -35,10 +33,7 @@ func TestSettingsAreHeardWhoeverPutsThem(t *testing.T) {
 	if s := <-heard; s.Name != "GREETING" || s.Value != hello || s.Revision != set.Sequence || s.Gone {
 		t.Errorf("heard %+v", s)
 	}
-	js, err := jetstream.New(b.atlas.NATS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	js := b.streams(t)
 	kv, err := js.KeyValue(t.Context(), provision.SettingsBucket)
 	if err != nil {
 		t.Fatal(err)
@@ -119,10 +114,7 @@ func TestARealmsAllowedNetworks(t *testing.T) {
 func TestAnEmptyBoundPutByHand(t *testing.T) {
 	b := startBus(t, t.TempDir())
 	startNode(t, b, Terms{})
-	js, err := jetstream.New(b.atlas.NATS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	js := b.streams(t)
 	kv, err := js.KeyValue(t.Context(), provision.SettingsBucket)
 	if err != nil {
 		t.Fatal(err)

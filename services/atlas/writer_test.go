@@ -18,10 +18,7 @@ import (
 func startStore(t *testing.T) *store {
 	t.Helper()
 	b := startBus(t, t.TempDir())
-	js, err := jetstream.New(b.atlas.NATS())
-	if err != nil {
-		t.Fatal(err)
-	}
+	js := b.streams(t)
 	if err := provision.Ensure(t.Context(), js, provision.Options{Logger: quiet()}); err != nil {
 		t.Fatal(err)
 	}

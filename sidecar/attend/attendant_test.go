@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -14,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"fairlead.dev/internal/logtest"
 	"fairlead.dev/registry"
 	"fairlead.dev/registry/memory"
 )
@@ -37,30 +37,12 @@ func (p *program) check(context.Context) finding {
 	return finding{status: status, reason: cmp.Or(reason, "it says so")}
 }
 
-// said is a log that may be read while it is written.
-type said struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (s *said) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(p)
-}
-
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
-}
-
 // An attended program, its registry, and the end of both.
 type scene struct {
 	*Attendant
 	program  program
 	registry *memory.Registry
-	said     said
+	said     logtest.Text
 	leave    context.CancelFunc
 	left     chan error
 }

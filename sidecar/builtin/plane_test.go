@@ -16,12 +16,12 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"fairlead.dev/internal/logtest"
 	"fairlead.dev/registry"
 	"fairlead.dev/sidecar/planetest"
 	"fairlead.dev/sidecar/problem"
@@ -40,24 +40,7 @@ type rig struct {
 	client *http.Client
 	cancel context.CancelFunc
 	ended  chan error
-	log    *lockedBuffer
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	log    *logtest.Text
 }
 
 func start(t *testing.T, change func(*Options)) *rig {
@@ -66,7 +49,7 @@ func start(t *testing.T, change func(*Options)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := &lockedBuffer{}
+	log := &logtest.Text{}
 	opts := Options{Realm: "local", Listener: listener, Logger: slog.New(slog.NewTextHandler(log, nil))}
 	if change != nil {
 		change(&opts)
@@ -333,40 +316,6 @@ func TestRedirectsStayWithTheCaller(t *testing.T) {
 		if res, _ := g.get("/", "Fairlead-Service: identity", "Host: "+host); res.Header.Get("Location") != want {
 			t.Errorf("Location is %s, want %s", res.Header.Get("Location"), want)
 		}
-	}
-}
-
-func TestStreamsPassAtOnce(t *testing.T) {
-	g := start(t, nil)
-	more := make(chan struct{})
-	stream := func(header, value string) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set(header, value)
-			for range 2 {
-				_, _ = io.WriteString(w, "data: x\n\n")
-				_ = http.NewResponseController(w).Flush()
-				<-more
-			}
-		}
-	}
-	g.serve(map[string][]http.HandlerFunc{
-		"events":  {stream("Content-Type", "text/event-stream")},
-		"chunked": {stream("Content-Type", "text/plain")},
-		"sized":   {stream("Content-Length", "18")},
-	})
-	for _, service := range []string{"events", "chunked", "sized"} {
-		res, err := g.client.Do(g.request("GET", "/", nil, "Fairlead-Service: "+service))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for range 2 {
-			part := make([]byte, 9)
-			if _, err := io.ReadFull(res.Body, part); err != nil || string(part) != "data: x\n\n" {
-				t.Fatalf("%s: got %q, %v", service, part, err)
-			}
-			more <- struct{}{}
-		}
-		res.Body.Close()
 	}
 }
 
