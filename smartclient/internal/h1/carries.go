@@ -40,8 +40,7 @@ func atHand(req *http.Request) bool {
 }
 
 func plain(req *http.Request) bool {
-	//lint:ignore SA1019 whoever still sets it relies on it
-	return req.Cancel == nil && len(req.Header["Upgrade"]) == 0 && len(req.Header["Expect"]) == 0 &&
+	return len(req.Header["Upgrade"]) == 0 && len(req.Header["Expect"]) == 0 &&
 		len(req.TransferEncoding) == 0 && len(req.Trailer) == 0 && !req.Close
 }
 

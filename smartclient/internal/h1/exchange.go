@@ -30,11 +30,11 @@ const (
 // fail gives the connection up, and returns what ended the exchange.
 func (x *exchange) fail(err error) error {
 	x.conn.close()
+	if x.ctx.Err() != nil {
+		err = context.Cause(x.ctx)
+	}
 	if x.unwatch != nil {
 		x.unwatch()
-	}
-	if x.ctx.Err() != nil {
-		return context.Cause(x.ctx)
 	}
 	return err
 }

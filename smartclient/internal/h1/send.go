@@ -1,8 +1,6 @@
 package h1
 
 import (
-	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -45,21 +43,13 @@ func (p *Pool) Send(req *http.Request, course *Course) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := p.exchange(c, req, course)
-	if err == nil || !resends(c, req) {
+	if err == nil || errors.Is(err, errCancelled) || !resends(c, req) {
 		return resp, err
 	}
 	if c, err = p.dial(req.Context(), req.URL.Host); err != nil {
 		return nil, err
 	}
 	return p.exchange(c, req, course)
-}
-
-func hasBody(req *http.Request) bool { return req.Body != nil && req.Body != http.NoBody }
-
-func closeBody(req *http.Request) {
-	if req.Body != nil {
-		_ = req.Body.Close()
-	}
 }
 
 // resends tells whether a request that failed may be sent again at once.
@@ -80,9 +70,7 @@ func (p *Pool) exchange(c *conn, req *http.Request, course *Course) (*http.Respo
 	course.Conns++
 	course.Kept = c.kept
 	x := &exchange{pool: p, conn: c, ctx: req.Context()}
-	if x.ctx.Done() != nil {
-		x.unwatch = context.AfterFunc(x.ctx, c.close)
-	}
+	x.watch(req)
 	resp, err := x.do(req, course.Interim)
 	course.Sent = course.Sent || c.wrote
 	if err != nil {
@@ -113,54 +101,6 @@ func (x *exchange) do(req *http.Request, interim func(int, textproto.MIMEHeader)
 }
 
 func interimAnswer(resp *http.Response) bool { return resp.StatusCode >= 100 && resp.StatusCode <= 199 }
-
-// write writes a request, with its body in one go.
-func write(w *bufio.Writer, req *http.Request) error {
-	if err := writeUnflushed(w, req); err != nil {
-		return err
-	}
-	return w.Flush()
-}
-
-func writeUnflushed(w *bufio.Writer, req *http.Request) error {
-	if !hasBody(req) {
-		return req.Write(w)
-	}
-	out, body := *req, &source{ReadCloser: req.Body}
-	out.Body = body
-	err := out.Write(inOneGo{w})
-	if body.err != nil {
-		return &BodyError{body.err}
-	}
-	return err
-}
-
-// inOneGo is a buffer that net/http does not empty between header and body, as
-// it does with bodies that may be long in coming.
-type inOneGo struct{ *bufio.Writer }
-
-// A source is a request's body that remembers how it failed: net/http wraps
-// that so that nobody can tell.
-type source struct {
-	io.ReadCloser
-	err error
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.ReadCloser.Read(p)
-	if err != nil && err != io.EOF {
-		s.err = err
-	}
-	return n, err
-}
-
-// A BodyError says that a request's own body failed, and not its connection.
-type BodyError struct{ cause error }
-
-func (e *BodyError) Error() string { return "read request body: " + e.cause.Error() }
-
-// Unwrap returns the body's error.
-func (e *BodyError) Unwrap() error { return e.cause }
 
 // refused looks for the answer of a server that wanted to read no more of the
 // request, and closed the connection once it had said so.

@@ -134,6 +134,50 @@ func TestTheContextEndsAnExchange(t *testing.T) {
 	}
 }
 
+// http.Client's Timeout comes by way of Request.Cancel.
+func TestTheClientsTimeout(t *testing.T) {
+	addr := serveTCP(t, func(c net.Conn) {
+		in := bufio.NewReader(c)
+		for range 2 {
+			_, _ = http.ReadRequest(in)
+			_, _ = io.WriteString(c, ok)
+		}
+		_, _ = io.Copy(io.Discard, c)
+	})
+	var course h1.Course
+	p := realPool(t)
+	client := &http.Client{Timeout: 200 * time.Millisecond, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		course = h1.Course{}
+		return p.Send(r, &course)
+	})}
+	for n := range 2 {
+		resp, err := client.Get("http://" + addr)
+		if read(t, resp, err); course.Kept != (n > 0) {
+			t.Errorf("%d: %+v, want the connection kept", n, course)
+		}
+	}
+	_, err := client.Get("http://" + addr)
+	if timeout, is := err.(interface{ Timeout() bool }); !is || !timeout.Timeout() || !course.Kept {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Request.Cancel ends an exchange without a context's help.
+func TestACancelledRequest(t *testing.T) {
+	req := at(t, serveTCP(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), context.Background())
+	cancel := make(chan struct{})
+	//lint:ignore SA1019 as old programs do
+	req.Cancel = cancel
+	time.AfterFunc(time.Millisecond, func() { close(cancel) })
+	if _, err := realPool(t).Send(req, new(h1.Course)); err == nil || !strings.Contains(err.Error(), "canceled") {
+		t.Errorf("got %v", err)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 func TestAnEndedContextDialsNobody(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
