@@ -69,7 +69,7 @@ func (s *shared) use() *smartclient.Client {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.client == nil {
-		s.client = smartclient.New(smartclient.Options{Realm: Realm(""), Resolver: s.resolver()})
+		s.client = smartclient.New(smartclient.Options{Realm: Realm(""), Zone: os.Getenv(EnvZone), Resolver: s.resolver()})
 	}
 	return s.client
 }

@@ -73,6 +73,30 @@ func TestDefaultExplains(t *testing.T) {
 	}
 }
 
+// Calls stay in the zone that the environment names.
+func TestTheZoneIsTheEnvironments(t *testing.T) {
+	c := startControl(t)
+	for _, zone := range []string{"a", "b"} {
+		as := c.identity()
+		as.Zone = zone
+		r := c.registerAs(c.open(connect.Options{}), registry.Key{Realm: "local", Service: "identity", Instance: "in-" + zone}, as)
+		c.must(r.Registered(t.Context()))
+	}
+	t.Setenv(bus.EnvURL, c.server.ClientURL())
+	t.Setenv(connect.EnvZone, "b")
+	closeDefault(t)
+	for name, client := range map[string]*smartclient.Client{"default": connect.Default(), "a session's": c.open(connect.Options{}).Client()} {
+		resp, err := client.Get("service://identity/")
+		c.must(err)
+		c.must(resp.Body.Close())
+		x, err := client.Explain(t.Context(), "identity")
+		c.must(err)
+		if len(x.Instances) != 2 || x.Instances[0].In || !x.Instances[1].In {
+			t.Errorf("%s: explained as %+v", name, x)
+		}
+	}
+}
+
 func (c *control) request(url string) *http.Request {
 	c.Helper()
 	req, err := http.NewRequestWithContext(c.Context(), "GET", url, nil)

@@ -23,6 +23,8 @@ import (
 const (
 	// EnvRealm names the environment variable that chooses the realm.
 	EnvRealm = "FAIRLEAD_REALM"
+	// EnvZone names the environment variable that tells where the program runs.
+	EnvZone = "FAIRLEAD_ZONE"
 	// DefaultRealm is the realm where nothing else is said.
 	DefaultRealm = "local"
 )
@@ -60,7 +62,8 @@ type Options struct {
 	Via string
 
 	// Client has further options of the client; its Realm and Resolver are
-	// the session's, and its Sidecar is FAIRLEAD_SIDECAR if empty.
+	// the session's, its Sidecar is FAIRLEAD_SIDECAR and its Zone
+	// FAIRLEAD_ZONE if empty.
 	Client smartclient.Options
 
 	// MeterProvider gets the table's metrics; the client's by default, and
@@ -129,6 +132,7 @@ func Open(ctx context.Context, opts Options) (*Session, error) {
 	s.table.Start()
 	opts.Client.Realm, opts.Client.Resolver = realm, s.table
 	opts.Client.Sidecar = cmp.Or(opts.Client.Sidecar, os.Getenv(smartclient.EnvSidecar))
+	opts.Client.Zone = cmp.Or(opts.Client.Zone, os.Getenv(EnvZone))
 	opts.Client.Logger = cmp.Or(opts.Client.Logger, opts.Logger)
 	s.client = smartclient.New(opts.Client)
 	return s, nil

@@ -89,9 +89,14 @@ func (c *control) identity() registry.Registration {
 
 func (c *control) register(s *connect.Session, k registry.Key) *registrar.Registrar {
 	c.Helper()
+	return c.registerAs(s, k, c.identity())
+}
+
+func (c *control) registerAs(s *connect.Session, k registry.Key, as registry.Registration) *registrar.Registrar {
+	c.Helper()
 	r, err := registrar.New(registrar.Options{
 		Atlas: s.Atlas(), Beater: s.Atlas(), OnConnect: s.Bus().OnConnect,
-		Key: k, Registration: c.identity(), Logger: quiet(),
+		Key: k, Registration: as, Logger: quiet(),
 	})
 	c.must(err)
 	r.Start()

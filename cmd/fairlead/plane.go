@@ -106,7 +106,7 @@ func (f *sidecarFlags) newBuiltin(ctx context.Context, set *settings, process *t
 		return carrier{}, err
 	}
 	plane, err := newBuiltin(set, m, own, builtin.Options{
-		Resolver: session.Table(), Listener: listener, Doors: entrance.doors, Realms: entrance.realms, ProxyOthers: f.ways.others, MaxConnections: f.ways.most,
+		Resolver: session.Table(), Listener: listener, Doors: entrance.doors, Realms: entrance.realms, ProxyOthers: f.ways.others, MaxConnections: f.ways.most, Zone: f.zone,
 	})
 	if err != nil {
 		closeQuietly(listener)
@@ -124,7 +124,7 @@ func (f *sidecarFlags) newHAProxy(ctx context.Context, set *settings, process *t
 	if err != nil {
 		return carrier{}, err
 	}
-	aside, err := newBuiltin(set, m, own, builtin.Options{Realms: entrance.realms, ProxyOthers: f.ways.others})
+	aside, err := newBuiltin(set, m, own, builtin.Options{Realms: entrance.realms, ProxyOthers: f.ways.others, Zone: f.zone})
 	if err != nil {
 		return carrier{}, errors.Join(err, entrance.close())
 	}
@@ -153,7 +153,7 @@ func (f *sidecarFlags) optionsOfHAProxy(set *settings) haproxy.Options {
 	return haproxy.Options{
 		Realm: set.realm, Addr: f.addr, Doors: f.ways.doors(f.addr), MaxConnections: f.ways.most,
 		Data: filepath.Join(f.plane.data, "haproxy"), Program: f.plane.program, Attach: f.plane.socket, Keep: f.plane.keep,
-		Realms: f.ways.foreign(set.realm), Others: f.ways.others, Logger: set.logger(),
+		Realms: f.ways.foreign(set.realm), Others: f.ways.others, Zone: f.zone, Logger: set.logger(),
 	}
 }
 

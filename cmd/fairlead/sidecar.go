@@ -42,6 +42,7 @@ type sidecarFlags struct {
 	addr, readyFile string
 	servicesDir     string
 	dns             string
+	zone            string
 	services        []string
 	wholeRealm      bool
 	plane           planeFlags
@@ -57,6 +58,7 @@ func (f *sidecarFlags) add(c *cobra.Command) {
 	flags.StringSliceVar(&f.services, "services", nil, "services to follow from the start; others are from their first use")
 	flags.StringVar(&f.servicesDir, "services-d", "", "directory of YAML files that declare programs of this host; the sidecar keeps them registered")
 	flags.StringVar(&f.dns, "dns", "", "where to answer DNS queries for NAME.service over UDP and TCP, such as 127.0.0.1:4053 (default: nowhere)")
+	flags.StringVar(&f.zone, "zone", "", "where this host stands; instances of the same zone come first")
 	f.ways.add(c)
 	flags.BoolVar(&f.wholeRealm, "whole-realm", false, "follow every service of the realm")
 	f.plane.add(flags)

@@ -12,7 +12,7 @@ func makePlane(t *testing.T, ways planetest.Ways) planetest.Plane {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts := Options{Realm: planetest.Realm, Listener: listener, Realms: ways.Realms, ProxyOthers: ways.Others, MaxConnections: ways.MaxConnections}
+	opts := Options{Realm: planetest.Realm, Listener: listener, Realms: ways.Realms, ProxyOthers: ways.Others, MaxConnections: ways.MaxConnections, Zone: ways.Zone}
 	var doors []string
 	for _, d := range ways.Doors {
 		l := listenOn(t, d.Network, d.Address)

@@ -67,7 +67,7 @@ type custody interface {
 }
 
 func (p *Plane) newKeeper() *keeper {
-	k := &keeper{plane: p, in: p.in, api: p.api, leaving: map[string]time.Time{}}
+	k := &keeper{plane: p, in: p.in, api: p.api, wishes: wishes{zone: p.opts.Zone}, leaving: map[string]time.Time{}}
 	if p.opts.Attach != "" {
 		k.custody = &attached{keeper: k}
 	} else {

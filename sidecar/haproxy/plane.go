@@ -46,6 +46,9 @@ type Options struct {
 	Program string
 	// Keep leaves HAProxy running when the plane stops, for the next one.
 	Keep bool
+	// Zone is where this host stands; instances of the same zone get nearly all
+	// requests, as far as weights can say so. Aside has to know it too.
+	Zone string
 	// Hosts are further host names under which this listener is reached.
 	Hosts []string
 	// Aside answers what HAProxy hands over; it is required.

@@ -76,7 +76,8 @@ func planeOf(t *testing.T, opts Options) planetest.Plane {
 // opening are options of a plane with more ways in.
 func opening(t *testing.T, opts Options, ways planetest.Ways) Options {
 	opts.Realms, opts.Others = slices.Sorted(maps.Keys(ways.Realms)), ways.Others
-	opts.Aside = newAside(t, builtin.Options{Realms: ways.Realms, ProxyOthers: ways.Others})
+	opts.Aside = newAside(t, builtin.Options{Realms: ways.Realms, ProxyOthers: ways.Others, Zone: ways.Zone})
+	opts.Zone = ways.Zone
 	opts.MaxConnections = ways.MaxConnections
 	for _, d := range ways.Doors {
 		opts.Doors = append(opts.Doors, Door(d))

@@ -19,13 +19,10 @@ type lookup func(host string) (netip.Addr, bool)
 // farmOf says what HAProxy should have of a service. Whatever could mean
 // something else to HAProxy than it says is left out: names are checked here
 // again, whoever checked them before.
-func farmOf(s *registry.Service, find lookup) (f *farm, left []string) {
+func farmOf(s *registry.Service, zone string, find lookup) (f *farm, left []string) {
 	f = &farm{service: s.Name}
 	candidates := candidatesOf(s)
-	largest := 0
-	for in := range s.All() {
-		largest = max(largest, in.Weight)
-	}
+	weightOf := weigh(s, zone, candidates)
 	for in := range s.All() {
 		if in.Scheme == secure {
 			f.aside = true
@@ -38,11 +35,34 @@ func farmOf(s *registry.Service, find lookup) (f *farm, left []string) {
 		}
 		f.servers = append(f.servers, server{
 			name: serverName(in.ID, addr), addr: addr,
-			weight: scale(in.Weight, largest), mode: modeOf(&in, candidates[in.ID]),
+			weight: weightOf(&in), mode: modeOf(&in, candidates[in.ID]),
 		})
 	}
 	slices.SortFunc(f.servers, func(a, b server) int { return cmp.Compare(a.name, b.name) })
 	return f, left
+}
+
+// weigh returns what weighs the instances of a service. Where a zone has
+// candidates, those weigh as much as can be, and all elsewhere as little: 1. So
+// hardly a request leaves the zone, and one that found a lone instance there
+// dead is repeated elsewhere.
+func weigh(s *registry.Service, zone string, candidates map[string]bool) func(*registry.Instance) int {
+	largest, largestNear := 0, 0
+	for in := range s.All() {
+		largest = max(largest, in.Weight)
+		if zone != "" && in.Zone == zone && candidates[in.ID] {
+			largestNear = max(largestNear, in.Weight)
+		}
+	}
+	return func(in *registry.Instance) int {
+		switch {
+		case largestNear == 0:
+			return scale(in.Weight, largest)
+		case in.Zone != zone:
+			return 1
+		}
+		return min(max(in.Weight*maxWeight/largestNear, 1), maxWeight)
+	}
 }
 
 func candidatesOf(s *registry.Service) map[string]bool {
@@ -76,6 +96,7 @@ func addressOf(in *registry.Instance, find lookup) (netip.AddrPort, bool) {
 // wishes are the farms of a table. Those of services that did not change are
 // kept: tables share what they have in common.
 type wishes struct {
+	zone   string
 	shaped map[string]shaped
 }
 
@@ -98,7 +119,7 @@ func (w *wishes) of(t *registry.Table, find lookup, detours map[string]bool) []*
 		known, ok := w.shaped[s.Name]
 		if !ok || known.from != s {
 			known = shaped{from: s}
-			known.farm, known.left = farmOf(s, find)
+			known.farm, known.left = farmOf(s, w.zone, find)
 			known.secure = known.farm.aside
 		}
 		next[s.Name] = known

@@ -40,6 +40,8 @@ type Ways struct {
 	// MaxConnections bounds the callers' connections at each; 0 is the plane's
 	// own default.
 	MaxConnections int
+	// Zone is the plane's own.
+	Zone string
 }
 
 // A Door is where a plane listens besides its address.

@@ -44,6 +44,7 @@ func Run(t *testing.T, make Maker) {
 	t.Run("a socket", func(t *testing.T) { socket(t, make) })
 	t.Run("instances by https", func(t *testing.T) { byHTTPS(t, make) })
 	t.Run("bounded connections", func(t *testing.T) { bounded(start(t, make, Ways{MaxConnections: 1})) })
+	t.Run("zones", func(t *testing.T) { zones(start(t, make, Ways{Zone: "a"})) })
 	t.Run("other hosts", func(t *testing.T) { otherHosts(start(t, make, Ways{Others: true})) })
 }
 
@@ -136,6 +137,27 @@ func weights(g *rig) {
 		}
 		g.set(a, b)
 		g.until("nine tenths of the weight get most requests", func() bool { return g.counts("identity", 200)[heavy] > 120 })
+	}
+}
+
+// zones: requests stay in the plane's own zone, as long as that has somebody who
+// answers.
+func zones(g *rig) {
+	near, far, other := g.serve("identity", "near", Says("near")), g.serve("identity", "far", Says("far")), g.serve("identity", "other", Says("other"))
+	near.Zone, far.Zone = "a", "b"
+	g.set(near, far, other)
+	g.until("the own zone answers", func() bool { return g.counts("identity", 200)["near"] >= 190 })
+	off := near
+	off.Enabled = false
+	g.set(off)
+	g.until("the others answer", func() bool { c := g.counts("identity", 20); return c["near"] == 0 && c["far"] > 0 && c["other"] > 0 })
+	g.set(near)
+	g.until("the own zone answers again", func() bool { return g.counts("identity", 200)["near"] >= 190 })
+	dead := g.instance("identity", "near", Refusing(g.t))
+	dead.Zone = "a"
+	g.set(dead)
+	if c := g.counts("identity", 20); c["far"]+c["other"] != 20 {
+		g.t.Errorf("beside a dead one in the own zone answered %v", c)
 	}
 }
 
