@@ -40,6 +40,9 @@ const (
 	maxURL         = 512
 	maxTags        = 16
 	maxTimeout     = time.Hour
+	// minTimeout is less than any call takes; a slip like 500us for 500ms would
+	// have all calls fail.
+	minTimeout = time.Millisecond
 )
 
 // Meta is what is known of a service as a whole, whichever instances it has:
@@ -150,8 +153,8 @@ func (d *Duration) UnmarshalText(text []byte) error {
 const wantsDuration = "a duration such as 500ms or 2s"
 
 func (d Duration) validate(field string) error {
-	if d < 0 || d > Duration(maxTimeout) {
-		return &FieldError{Field: field, Problem: fmt.Sprintf("must be %s, above zero and at most %s", wantsDuration, maxTimeout)}
+	if d != 0 && (d < Duration(minTimeout) || d > Duration(maxTimeout)) {
+		return &FieldError{Field: field, Problem: fmt.Sprintf("must be %s, at least %s and at most %s", wantsDuration, minTimeout, maxTimeout)}
 	}
 	return nil
 }

@@ -19,6 +19,8 @@ func TestDecodeMeta(t *testing.T) {
 		{`{"policy":{"timeout":5}}`, "policy.timeout: must be a duration such as 500ms or 2s, got a JSON number"},
 		{`{"policy":{"timeout":"0s"}}`, "policy.timeout: must be a duration such as"},
 		{`{"policy":{"try_timeout":"-1s"}}`, "policy.try_timeout: must be"},
+		{`{"policy":{"timeout":"500us"}}`, "policy.timeout: must be a duration such as 500ms or 2s, at least 1ms"},
+		{`{"policy":{"try_timeout":"1ns"}}`, "policy.try_timeout: must be"},
 		{`{"policy":{"timeout":"2h"}}`, "policy.timeout: must be"},
 		{`{"policy":{"timeout":"1s","try_timeout":"2s"}}`, "policy.try_timeout: must be at most the timeout of 1s, got 2s"},
 		{`{"policy":{"retries":3}}`, "retries: is not a known field"},

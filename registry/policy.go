@@ -12,8 +12,8 @@ type Policy struct {
 	// to 10.
 	Attempts int `json:"attempts,omitempty"`
 	// Timeout bounds a call with all its attempts, the answer's body included;
-	// TryTimeout one attempt up to the headers of its answer. Both are above
-	// zero and at most 1 h. Upgrades and event streams are not bound by
+	// TryTimeout one attempt up to the headers of its answer. Both are 1 ms to
+	// 1 h. Upgrades and event streams are not bound by
 	// Timeout; a service with other answers that last sets none.
 	Timeout    Duration `json:"timeout,omitempty"`
 	TryTimeout Duration `json:"try_timeout,omitempty"`
