@@ -16,22 +16,26 @@ type Locality interface {
 	Explain(service string) map[string]registry.Local
 }
 
-// factsTimeout bounds the wait for Atlas: what the sidecar knows by itself
+// explainTimeout bounds the wait for Atlas: what the sidecar knows by itself
 // should not take long because Atlas is away.
-const factsTimeout = time.Second
+const explainTimeout = time.Second
 
 // Explain tells which instances of a service this host's requests go to, and
-// why not to the others. Atlas is asked for what it alone knows, and done
-// without if it does not answer.
+// why not to the others. A service that was not used yet is followed from now
+// on, as by a request. Atlas is asked for what it alone knows, and done without
+// if it does not answer.
 func (s *Sidecar) Explain(ctx context.Context, service string) registry.Explanation {
+	ctx, cancel := context.WithTimeout(ctx, explainTimeout)
+	defer cancel()
+	if resolver, ok := s.watcher.(registry.Resolver); ok {
+		_, _ = resolver.Resolve(ctx, service) // what comes of it is in the table
+	}
 	table, _ := s.watcher.Table()
 	evidence := registry.Evidence{Realm: table.Realm, Service: service, Table: table, Now: time.Now()}
 	if plane, ok := s.plane.(Locality); ok {
 		evidence.Local = plane.Explain(service)
 	}
 	if s.opts.Explainer != nil {
-		ctx, cancel := context.WithTimeout(ctx, factsTimeout)
-		defer cancel()
 		if facts, err := s.opts.Explainer.Facts(ctx, registry.ServiceKey{Realm: table.Realm, Service: service}); err == nil {
 			evidence.Facts = &facts
 		}

@@ -63,6 +63,21 @@ func TestASidecarExplainsItsOwnView(t *testing.T) {
 	}
 }
 
+// A learner follows services from their first use.
+type learner struct{ *fakeWatcher }
+
+func (l learner) Resolve(context.Context, string) (*registry.Service, error) {
+	l.set(tableAt(3).WithService("identity", 3, []registry.Instance{{Service: "identity", ID: "a", Status: registry.Passing, Enabled: true}}))
+	return nil, nil
+}
+
+func TestASidecarExplainsWhatItHasNotUsedYet(t *testing.T) {
+	s := New(&fakePlane{}, learner{newWatcher(registry.NewTable("local", ""))}, Options{})
+	if x := s.Explain(t.Context(), "identity"); x.In != 1 {
+		t.Errorf("explained as %+v", x)
+	}
+}
+
 // A fakeDescriber is a plane that tells of itself.
 type fakeDescriber struct{ fakePlane }
 

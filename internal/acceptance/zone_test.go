@@ -27,9 +27,15 @@ func TestRequestsStayInTheZone(t *testing.T) {
 	p, file := startPart(t, "sidecar", []string{"FAIRLEAD_ZONE=a"}, "sidecar", "--addr", "127.0.0.1:0", "--nats-url", r.NATS)
 	p.awaitReady(t, file, &builtin)
 	startReady(t, "haproxy", &haproxy, "sidecar", "--addr", "127.0.0.1:0", "--plane", "haproxy", "--zone", "a", "--data", data, "--nats-url", r.NATS)
+	if said := r.succeed(t, "explain", "identity", "--sidecar", "--sidecar-addr", hostOf(builtin.Sidecar)); !contains(said, "identity: 2 of 2 instances in") {
+		t.Errorf("before its first use it is explained as %s", said)
+	}
 	planes := map[string]string{"built-in": builtin.Sidecar, "haproxy": haproxy.Sidecar}
 	for name, url := range planes {
 		within(t, patience, "requests by "+name+" stay in the zone", func() bool { return answers(t, url, 40)["near"] >= 39 })
+	}
+	if said := r.succeed(t, "explain", "identity", "--sidecar", "--sidecar-addr", hostOf(builtin.Sidecar)); !contains(said, "out: in another zone, and this one has instances") {
+		t.Errorf("in use it is explained as %s", said)
 	}
 	near.signal(syscall.SIGKILL)
 	for name, url := range planes {
