@@ -59,6 +59,9 @@ disabled or draining; 4 that the registry does not answer.`,
 	c.Flags().BoolVar(&f.noRules, "no-rules", false, "go to the service that is named, whatever its rules say")
 	f.timeout = spanFlag(c, "timeout", 30*time.Second, "how long the call may take, retries included")
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if f.noRules && bySidecar() {
+			return usagef("--no-rules: must not be given with %s set: the sidecar follows them", smartclient.EnvSidecar)
+		}
 		ctx, cancel := f.timeout.bound(c.Context())
 		defer cancel()
 		req, err := set.newRequest(ctx, args[0], args[1], c.Flags().Changed("data"), f)
@@ -182,7 +185,7 @@ func (s *settings) call(req *http.Request, f callFlags) (err error) {
 // that carries the calls does so itself. If nothing is known of the service, the
 // call says why.
 func (s *settings) followRules(req *http.Request, session *connect.Session) {
-	if os.Getenv(smartclient.EnvSidecar) != "" {
+	if bySidecar() {
 		return
 	}
 	asked := askedOf(req)
@@ -199,6 +202,9 @@ func (s *settings) followRules(req *http.Request, session *connect.Session) {
 		req.Host = target
 	}
 }
+
+// bySidecar tells whether a sidecar carries this process's calls.
+func bySidecar() bool { return os.Getenv(smartclient.EnvSidecar) != "" }
 
 // askedOf is what rules look at in a request for a service.
 func askedOf(req *http.Request) route.Asked {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"fairlead.dev/smartclient"
 )
 
 func TestCall(t *testing.T) {
@@ -79,6 +81,13 @@ func TestRulesAreFollowedByAllProxies(t *testing.T) {
 	}
 	r.awaitBody(t, r.HTTP+"/call/identity/search/x", "", want)
 	r.awaitBody(t, r.Sidecar+"/search/x", "identity", want)
+	t.Setenv(smartclient.EnvSidecar, r.Sidecar)
+	if got := r.succeed(t, "call", "GET", "service://identity/search/x"); got != want {
+		t.Errorf("by the sidecar call got %q", got)
+	}
+	if got := r.fairlead(t, "call", "GET", "service://identity/search/x", "--no-rules"); got.code != exitUsage || !strings.HasPrefix(got.err, "fairlead: --no-rules: must not be given with FAIRLEAD_SIDECAR set") {
+		t.Errorf("without the sidecar's rules it gave %+v", got)
+	}
 }
 
 // awaitBody asks until the answer is what is wanted: tables hear of a change in
