@@ -110,7 +110,7 @@ func (k *owned) findMaster() (*process, error) {
 			continue
 		}
 		k.plane.log.Warn("another haproxy runs here and is stopped", "pid", pid)
-		if err := p.cut(); err != nil {
+		if err := p.cut(k.in); err != nil {
 			return nil, err
 		}
 	}
@@ -158,7 +158,7 @@ func (k *owned) start(ctx context.Context, why string) error {
 	}
 	k.process, k.has = began, nil
 	if err := k.await(ctx, 0); err != nil {
-		_ = began.cut()
+		_ = began.cut(k.in)
 		if said := k.in.complaints(from); said != "" {
 			return fmt.Errorf("start haproxy: %s", said)
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -115,5 +116,24 @@ func TestAHurryCutsWhatIsInFlight(t *testing.T) {
 	<-answered
 	if left := mastersIn(l.in); len(left) > 0 {
 		t.Errorf("left are %v", left)
+	}
+}
+
+// TestAWorkerThatHangsDoesNotStay: it hears nothing, not even that its master has
+// gone, and kept the address, where callers waited for good.
+func TestAWorkerThatHangsDoesNotStay(t *testing.T) {
+	l := run(t, options(t))
+	l.set(serving(t, "identity", "a"))
+	addr, worker := l.Status().Addr, l.worker()
+	if err := syscall.Kill(worker, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Kill(worker, syscall.SIGKILL) })
+	l.end()
+	within(t, "the worker's end", patience, func() bool { return !runsIn(worker, l.in.path) })
+	conn, err := net.Dial("tcp", addr)
+	if err == nil {
+		conn.Close()
+		t.Error("somebody still listens")
 	}
 }

@@ -92,12 +92,10 @@ const pollEnd = 50 * time.Millisecond
 // folder says it is. The folder alone would not do: HAProxy notes its number
 // there only a while after it was started.
 func mastersIn(in folder) (pids []int) {
-	files, _ := filepath.Glob("/proc/[0-9]*")
 	noted, _ := os.ReadFile(in.file(pidFile))
-	for _, file := range files {
-		pid, _ := strconv.Atoi(filepath.Base(file))
+	for _, pid := range allIn(in) {
 		switch {
-		case !runsIn(pid, in.path) || !isHAProxy(pid) || isHAProxy(parentOf(pid)):
+		case isHAProxy(parentOf(pid)):
 		case strconv.Itoa(pid) == strings.TrimSpace(string(noted)):
 			pids = slices.Insert(pids, 0, pid)
 		default:
@@ -105,6 +103,22 @@ func mastersIn(in folder) (pids []int) {
 		}
 	}
 	return pids
+}
+
+// allIn returns the masters and workers that run in a folder.
+func allIn(in folder) (pids []int) {
+	files, _ := filepath.Glob("/proc/[0-9]*")
+	for _, file := range files {
+		if pid, _ := strconv.Atoi(filepath.Base(file)); runsIn(pid, in.path) && isHAProxy(pid) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// workersOf returns those of a master.
+func workersOf(master int, in folder) []int {
+	return slices.DeleteFunc(allIn(in), func(pid int) bool { return parentOf(pid) != master })
 }
 
 // isHAProxy tells whether a process was started as a master is, or is a worker
@@ -173,18 +187,30 @@ func (p *process) stop(ctx context.Context, in folder) error {
 	} else {
 		p.wait(ctx)
 	}
-	return p.cut()
+	return p.cut(in)
 }
 
-// cut ends HAProxy, whatever is in flight.
-func (p *process) cut() error {
+// cut ends HAProxy, whatever is in flight. A worker that hangs hears neither its
+// master nor that it is gone, and would keep callers waiting at its address.
+func (p *process) cut(in folder) error {
+	workers := workersOf(p.master.Pid, in)
 	for _, how := range []os.Signal{atOnce, os.Kill} {
 		_ = p.master.Signal(how)
 		if p.endsWithin(time.Second) {
+			killThose(workers, in)
 			return nil
 		}
 	}
 	return errors.New("stop haproxy: it does not end")
+}
+
+// killThose ends the workers that are left.
+func killThose(workers []int, in folder) {
+	for _, pid := range workers {
+		if worker, err := os.FindProcess(pid); err == nil && runsIn(pid, in.path) {
+			_ = worker.Kill()
+		}
+	}
 }
 
 func (p *process) endsWithin(most time.Duration) bool {
