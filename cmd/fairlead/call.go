@@ -44,9 +44,12 @@ func newCallCommand(set *settings) *cobra.Command {
 the answer to standard output. Retries and the choice of an instance are the
 smart client's. The service's rules are followed, as a sidecar and the bridge do,
 and standard error tells where they lead; --no-rules goes to the service itself,
-as programs with a smart client of their own do. Exit code 1 means a status of 400 or more, or that no instance
-answered; 3 that there is no such service, or that every instance of it is
-disabled or draining; 4 that the registry does not answer.`,
+as programs with a smart client of their own do. With --verbose, standard error
+tells of each attempt.
+
+Exit code 1 means a status of 400 or more, or that no instance answered; 3 that
+there is no such service, or that every instance of it is disabled or draining;
+4 that the registry does not answer.`,
 		Example: `  fairlead call GET service://identity/users/1
   fairlead call POST service://identity/users -H 'Idempotency-Key: 7' -d '{"name":"Ada"}'
   fairlead call PUT service://identity/users/1/photo -d @photo.jpg -i`,
@@ -157,11 +160,12 @@ func contentType(body []byte) string {
 // call sends the request and writes the answer. Redirects are shown, not
 // followed, as curl does.
 func (s *settings) call(req *http.Request, f callFlags) (err error) {
-	session, err := s.dial(req.Context(), connect.Options{})
+	var attempts attemptLog
+	session, err := s.dial(req.Context(), connect.Options{Client: smartclient.Options{Observer: attempts.observer(s.verbose)}})
 	if err != nil {
-		return err
+		return errors.Join(err, attempts.print(s.err))
 	}
-	defer func() { err = errors.Join(err, closeSession(session)) }()
+	defer func() { err = errors.Join(err, attempts.print(s.err), closeSession(session)) }()
 	if !f.noRules {
 		s.followRules(req, session)
 	}

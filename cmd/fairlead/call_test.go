@@ -115,3 +115,18 @@ func (r *realm) awaitBody(t *testing.T, url, service, want string) {
 		}
 	}
 }
+
+// With --verbose a call tells where it went.
+func TestCallTellsOfAttempts(t *testing.T) {
+	r := startRealm(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+	defer server.Close()
+	r.register(t, "identity", "a", server.URL)
+	want := "attempt 1 at identity/a (" + address(server.URL) + "): status 418 after "
+	if got := r.fairlead(t, "call", "GET", "service://identity/", "--verbose"); got.code != exitFailed || !strings.Contains(got.err, want) {
+		t.Errorf("got %+v, want %q", got, want)
+	}
+	if got := r.fairlead(t, "call", "GET", "service://identity/"); strings.Contains(got.err, "attempt") {
+		t.Errorf("without it, it tells %q", got.err)
+	}
+}
