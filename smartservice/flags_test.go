@@ -94,3 +94,22 @@ func TestPageOfTheEnvironment(t *testing.T) {
 		}
 	}
 }
+
+// The flags' help tells what counts without them, the author's word included.
+func TestFlagsTellTheirDefaults(t *testing.T) {
+	a := newApp("identity", Options{Addr: ":8080", Version: "1.4.2", DrainDelay: -1}, environment{})
+	fs := flag.NewFlagSet("identity", flag.ContinueOnError)
+	var help strings.Builder
+	fs.SetOutput(&help)
+	a.Flags(fs)
+	fs.PrintDefaults()
+	for _, want := range []string{
+		"-addr host:port\n    \thost:port to listen on; port 0 picks one (FAIRLEAD_ADDR; default :8080)\n",
+		"(FAIRLEAD_REALM; default local)", "(FAIRLEAD_VERSION; default 1.4.2)", "(FAIRLEAD_WEIGHT; default 100)",
+		"(FAIRLEAD_DRAIN_DELAY; default 0s)", "(FAIRLEAD_SHUTDOWN_TIMEOUT; default 10s)", "(FAIRLEAD_ZONE)",
+	} {
+		if !strings.Contains(help.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, &help)
+		}
+	}
+}

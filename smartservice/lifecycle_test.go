@@ -400,7 +400,7 @@ func TestRunArgs(t *testing.T) {
 		{[]string{"now"}, `identity: unexpected argument "now"`, ""},
 		{[]string{"-weight=x"}, `identity: invalid value "x" for flag -weight: must be a whole number from 1 to 1000, got "x"`, ""},
 		{[]string{"-nonsense"}, `identity: flag provided but not defined: -nonsense`, ""},
-		{[]string{"-h"}, `identity: flag: help requested`, "(FAIRLEAD_ADDR)"},
+		{[]string{"-h"}, `identity: flag: help requested`, "(FAIRLEAD_ZONE)"},
 	}
 	for _, tt := range tests {
 		a := newRealm(t).app(t, "identity", Options{})
