@@ -260,3 +260,23 @@ func TestAttachingNeedsAPort(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestAConfigurationOverwritesNoFiles: HAProxy would put its sockets in their place.
+func TestAConfigurationOverwritesNoFiles(t *testing.T) {
+	precious := filepath.Join(t.TempDir(), "precious")
+	if err := os.WriteFile(precious, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, change := range map[string]func(*Options){
+		"--haproxy-socket: " + precious + " is there": func(o *Options) { o.Attach = precious },
+		"--unix: " + precious + " is there":           func(o *Options) { o.Doors = []Door{{Network: "unix", Address: precious}} },
+		"--unix: must have a path of its own":         func(o *Options) { o.Doors = []Door{{Network: "unix", Address: o.Attach}} },
+		"--haproxy-socket: must have a path":          func(o *Options) { o.Attach = filepath.Join(o.Data, asideSock) },
+	} {
+		opts := outside(t)
+		change(&opts)
+		if _, err := Configuration(t.Context(), opts); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want %s, got %v", want, err)
+		}
+	}
+}
