@@ -112,7 +112,7 @@ func (c *call) run() (*http.Response, error) {
 			return c.end(err)
 		}
 		c.letGo()
-		r := c.send(c.attempt(e, n, now), body)
+		r := c.lapsed(c.send(c.attempt(e, n, now), body))
 		a, err := r.attempt, r.err
 		n, c.last = c.made, a // a hedge is an attempt too
 		o := a.outcome(r.resp, err)

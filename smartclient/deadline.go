@@ -44,6 +44,20 @@ func (c *call) ended() error {
 	return err
 }
 
+// lapsed takes a 504 for what it is when the call's time is over: an instance
+// gave up because its caller would. Who set a deadline expects the context's
+// error, and the instance is none the worse for it. A proxy passes on what came.
+func (c *call) lapsed(r sent) sent {
+	if r.err != nil || r.resp.StatusCode != http.StatusGatewayTimeout || c.t.options.Retry == RetryUnsent {
+		return r
+	}
+	if deadline, ok := c.ctx.Deadline(); !ok || time.Now().Before(deadline) {
+		return r
+	}
+	discard(r.attempt.watch(r.resp))
+	return sent{attempt: r.attempt, err: context.DeadlineExceeded}
+}
+
 // A policyTimeout says that a call took longer than the service's policy lets
 // callers wait who say nothing of it themselves.
 type policyTimeout time.Duration

@@ -267,3 +267,38 @@ func FuzzInbound(f *testing.F) {
 		}
 	})
 }
+
+// An instance that gives up as its caller does is no answer to a caller whose
+// time is over, and none that a proxy would hide.
+func TestAnInstanceThatGivesUpInTime(t *testing.T) {
+	for name, retry := range map[string]smartclient.RetryMode{"client": smartclient.RetryIdempotent, "proxy": smartclient.RetryUnsent} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := options(twoInstances())
+				o.Retry = retry
+				asked := 0
+				o.Base = roundTrip(func(req *http.Request) (*http.Response, error) {
+					asked++
+					<-req.Context().Done()
+					return answer(req, http.StatusGatewayTimeout, nil), nil
+				})
+				client := smartclient.New(o)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				req, _ := http.NewRequestWithContext(ctx, "GET", "service://identity/", nil)
+				resp, err := client.Transport().RoundTrip(req)
+				if retry == smartclient.RetryUnsent {
+					if err != nil || resp.StatusCode != http.StatusGatewayTimeout {
+						t.Fatalf("got %v, %v", resp, err)
+					}
+					_ = resp.Body.Close()
+					return
+				}
+				failure, ok := errors.AsType[*smartclient.Error](err)
+				if !ok || !errors.Is(err, context.DeadlineExceeded) || !failure.Processed || len(failure.Attempts) != 1 || asked != 1 {
+					t.Errorf("got %v after %d attempts", err, asked)
+				}
+			})
+		})
+	}
+}
