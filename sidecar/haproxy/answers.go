@@ -74,6 +74,7 @@ func endings(realms string) []answer {
 		{421, "realm-refused", "realm: this sidecar serves " + realms + ", not " + hostText + "; another realm must be allowed where it is started", problem.NotProcessed, "of_realm"},
 		{400, "invalid-service", "host: " + hostText + " must be NAME.service or NAME.service.internal", problem.NotProcessed, "of_services"},
 		{403, "host-refused", hostText + " is not a service: this proxy serves NAME.service and NAME.service.internal only", problem.NotProcessed, "absolute"},
+		{400, "service-not-named", "no service is named: " + ways, problem.NotProcessed, "!{ req.hdr(host) -m found }"},
 		{421, "host-refused", hostText + " is not a service: " + ways, problem.NotProcessed, ""},
 	}
 }

@@ -56,6 +56,9 @@ func ownErrors(g *rig) {
 			g.t.Errorf("%s: Retry-After is %q", c.name, res.Header.Get("Retry-After"))
 		}
 	}
+	if res := g.raw("GET / HTTP/1.0\r\n\r\n"); res == nil || res.StatusCode != 400 || res.Header.Get("Fairlead-Error") != "service-not-named" {
+		g.t.Errorf("without a host came %+v", res)
+	}
 	for _, line := range []string{"CONNECT identity.service:443 HTTP/1.1", "GET http://www.example.com/ HTTP/1.1", "CONNECT www.example.com:443 HTTP/1.1"} {
 		host, _, _ := strings.Cut(strings.TrimPrefix(strings.Fields(line)[1], "http://"), "/")
 		if res := g.raw(line + "\r\nHost: " + host + "\r\nConnection: close\r\n\r\n"); res == nil || res.StatusCode != 403 || res.Header.Get("Fairlead-Error") != "host-refused" {
