@@ -16,6 +16,7 @@ import (
 	"fairlead.dev/bus"
 	"fairlead.dev/registry"
 	"fairlead.dev/registry/protocol"
+	"fairlead.dev/sidecar"
 	"fairlead.dev/sidecar/roster"
 )
 
@@ -278,6 +279,18 @@ func TestJudgeTable(t *testing.T) {
 		d, sure := judgeTable(snap, registry.Digest{Epoch: tt.epoch, Realm: "local", Revision: tt.revision, Hash: tt.hash})
 		if d.Status != tt.want || sure != (tt.want != "") {
 			t.Errorf("%s: %+v (sure: %t)", tt.name, d, sure)
+		}
+	}
+}
+
+// A sidecar that follows nothing yet has a revision of nothing.
+func TestSidecarReportIsReadByPeople(t *testing.T) {
+	var text strings.Builder
+	r := sidecarReport{Status: sidecar.Status{Services: 1, Instances: 2, Applied: registry.Revision{Epoch: "e", Sequence: 7}}}
+	r.print(&text)
+	for _, want := range []string{"e-7 applied, none offered", "1 service, 2 instances", "0 reloads, 0 repairs"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, &text)
 		}
 	}
 }

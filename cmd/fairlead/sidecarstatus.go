@@ -121,7 +121,7 @@ func (r sidecarReport) print(out io.Writer) {
 	if !r.Plane.Last.IsZero() {
 		line("reloaded", "%s: %s", r.Plane.Last.Format(time.RFC3339), r.Plane.Why)
 	}
-	line("revision", "%s applied, %s offered", r.Applied, r.Offered)
+	line("revision", "%s applied, %s offered", revisionText(r.Applied), revisionText(r.Offered))
 	line("table", "%s, confirmed %s ago, %s, %s", dash(string(r.Source)),
 		(time.Duration(r.AgeMS) * time.Millisecond).Round(time.Millisecond), counted(r.Services, "service"), counted(r.Instances, "instance"))
 	for _, e := range r.Attended {
@@ -133,6 +133,14 @@ func (r sidecarReport) print(out io.Writer) {
 		}
 	}
 	_ = w.Flush()
+}
+
+// revisionText is a revision's text; a sidecar that follows nothing yet has none.
+func revisionText(r registry.Revision) string {
+	if r == (registry.Revision{}) {
+		return "none"
+	}
+	return r.String()
 }
 
 // newSidecarUpgradeCommand has the running sidecar replaced.
