@@ -94,6 +94,9 @@ type model struct {
 type loading struct {
 	services map[registry.ServiceKey]uint64 // sequence of the last change of routing
 	realms   map[string]uint64              // sequence of the last entry
+	// lastOnly is set where only the last entry of each key is replayed. What
+	// it changed is then not known: it counts as a change of routing.
+	lastOnly bool
 }
 
 // newReplay returns a model to replay a bucket into; finish it.
@@ -116,7 +119,7 @@ func newModel() *model {
 // apply takes the next entry. Rubbish changes nothing but the quarantine: the
 // last good value stays in force.
 func (m *model) apply(e entry) transition {
-	m.seq = e.seq
+	m.seq = max(m.seq, e.seq) // a replay may read some keys after others
 	t := transition{entry: e}
 	switch e.key {
 	case epochKey:
@@ -239,7 +242,7 @@ func pointer[T any](decode func([]byte) (T, error)) func([]byte) (*T, error) {
 // transition.
 func (m *model) fold(s *slot, t *transition) {
 	t.after = s.fold(s.key, t.entry)
-	if t.after != nil && s.view != nil && t.after.Hash() == s.view.Hash() {
+	if t.after != nil && s.view != nil && !m.loading.isLastOnly() && t.after.Hash() == s.view.Hash() {
 		t.after = s.view
 	}
 	t.recordAfter, t.flagAfter = s.record, s.flag
@@ -278,11 +281,13 @@ func wholeChange(t transition) registry.Change {
 func (l *loading) note(t *transition) {
 	k := t.key.ServiceKey()
 	t.previous = l.services[k]
-	if t.routes() {
-		l.services[k] = t.entry.seq
+	if t.routes() || l.lastOnly && t.aspect == aspectRecord {
+		l.services[k] = max(l.services[k], t.entry.seq)
 	}
-	l.realms[k.Realm] = t.entry.seq
+	l.realms[k.Realm] = max(l.realms[k.Realm], t.entry.seq)
 }
+
+func (l *loading) isLastOnly() bool { return l != nil && l.lastOnly }
 
 // finish makes the tables of a replay. A service that nothing is left of is
 // not in them.

@@ -216,12 +216,11 @@ func (n *Node) offer(ctx context.Context, e entry) {
 // load replays the bucket.
 func (n *Node) load(ctx context.Context) (*state, error) {
 	s := newState(n)
-	s.model = newReplay()
-	pos, err := n.store.replay(ctx, func(e entry) { s.model.apply(e) })
+	m, pos, err := n.store.recall(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s.model.finish()
+	s.model = m
 	n.events.know(s.model.secret)
 	now := time.Now()
 	s.created, s.recent.after = pos.created, s.model.seq

@@ -274,7 +274,7 @@ func (s *state) reload(ctx context.Context) {
 func (n *Node) reread(ctx context.Context, from uint64, epoch string) (*model, []transition, position, error) {
 	m := newReplay()
 	var missed []transition
-	pos, err := n.store.replay(ctx, func(e entry) {
+	pos, err := n.store.replay(ctx, everything, func(e entry) {
 		if t := m.apply(e); e.seq > from || m.epoch != epoch {
 			missed = append(missed, t)
 		}

@@ -24,10 +24,6 @@ const (
 	kvOperation = "KV-Operation"
 )
 
-// replayStall is how long a replay waits for its next entry before it gives up
-// and is begun anew: the server that it reads from may have gone away.
-const replayStall = 2 * time.Second
-
 // errMoved says that a key has changed since the revision that a write was
 // decided on. Look again, and decide again.
 var errMoved = errors.New("the key has changed meanwhile")
@@ -110,6 +106,10 @@ func lastMessage(ctx context.Context, nc *nats.Conn, stream, subject string) (st
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	question, _ := json.Marshal(map[string]string{"last_by_subj": subject})
+	return getMessage(ctx, nc, stream, question)
+}
+
+func getMessage(ctx context.Context, nc *nats.Conn, stream string, question []byte) (storedMessage, error) {
 	m, err := askLeader(ctx, nc, "$JS.API.STREAM.MSG.GET."+stream, question)
 	if err != nil {
 		return storedMessage{}, err
@@ -186,40 +186,6 @@ func hasQuorum(c *jetstream.ClusterInfo) bool {
 		}
 	}
 	return heard*2 > len(c.Replicas)+1
-}
-
-// replay calls each for everything the bucket holds, history and deletions
-// too, in order, up to where the bucket stood when it was asked.
-func (s *store) replay(ctx context.Context, each func(entry)) (position, error) {
-	pos, err := s.position(ctx)
-	if err != nil || pos.empty {
-		return pos, err
-	}
-	consumer, err := s.js.OrderedConsumer(ctx, bucketStream, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy})
-	if err != nil {
-		return pos, fmt.Errorf("read the bucket: %w", err)
-	}
-	messages, err := consumer.Messages()
-	if err != nil {
-		return pos, fmt.Errorf("read the bucket: %w", err)
-	}
-	defer messages.Stop()
-	stop := context.AfterFunc(ctx, messages.Stop)
-	defer stop()
-	for {
-		m, err := messages.Next(jetstream.NextMaxWait(replayStall))
-		if err != nil {
-			return pos, fmt.Errorf("read the bucket: %w", errors.Join(ctx.Err(), err))
-		}
-		meta, err := m.Metadata()
-		if err != nil {
-			return pos, fmt.Errorf("read the bucket: %w", err)
-		}
-		each(newEntry(strings.TrimPrefix(m.Subject(), bucketSubject), m.Headers(), m.Data(), meta.Sequence.Stream, meta.Timestamp))
-		if meta.NumPending == 0 || meta.Sequence.Stream >= pos.last {
-			return pos, nil
-		}
-	}
 }
 
 // follow calls hear for every entry that is stored from now on.
