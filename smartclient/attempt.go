@@ -3,6 +3,7 @@ package smartclient
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -60,7 +61,7 @@ func (a *attempt) send(body io.ReadCloser) (*http.Response, error) {
 	a.at.load.inFlight.Add(1)
 	out := a.request()
 	out.Body, out.GetBody = body, a.call.bodies.copies()
-	resp, err := a.carry(out)
+	resp, err := wellFormed(a.carry(out))
 	if err = a.timedOut(resp, err); err == nil && a.call.t.sidecar != nil {
 		err = sidecarError(resp)
 	}
@@ -71,6 +72,16 @@ func (a *attempt) send(body io.ReadCloser) (*http.Response, error) {
 	}
 	a.status = resp.StatusCode
 	return resp, nil
+}
+
+// wellFormed refuses an answer whose status net/http lets pass and nobody could
+// tell from none (RFC 9110 §15: the least is 100).
+func wellFormed(resp *http.Response, err error) (*http.Response, error) {
+	if err != nil || resp.StatusCode >= 100 {
+		return resp, err
+	}
+	_ = resp.Body.Close()
+	return nil, fmt.Errorf("malformed status %q: must be 100 or more", resp.Status)
 }
 
 // carry sends the request that goes out, and notes what became of it.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"testing"
 	"time"
 
@@ -63,6 +64,7 @@ func failures() []failure {
 			_, _ = c.Read(make([]byte, 1))
 		}, idempotent, plain, 0},
 		{"answers rubbish", says("what?\r\n\r\n"), idempotent, plain, 0},
+		{"answers a status that is none", status("099 Odd"), idempotent, plain, 0},
 		{"answers 500", status("500 Oops"), none, none, 500},
 		{"answers 501", status("501 No"), none, none, 501},
 		{"answers 502", status("502 Bad"), idempotent, none, 502},
@@ -84,22 +86,34 @@ func bodyOf(method string) string {
 	return ""
 }
 
-// Each failure × each method × both modes, against real sockets: the failing
-// instance is in the client's zone and so is asked first, the good one is not.
+// Each failure × each method × both modes × both kinds of connections, against
+// real sockets: the failing instance is in the client's zone and so is asked
+// first, the good one is not.
 func TestWhatIsRepeated(t *testing.T) {
-	for _, f := range failures() {
-		for _, method := range allMethods {
-			t.Run(f.name+"/client/"+method, func(t *testing.T) {
-				testFailure(t, f, method, smartclient.RetryIdempotent, f.client[method])
-			})
-			t.Run(f.name+"/proxy/"+method, func(t *testing.T) {
-				testFailure(t, f, method, smartclient.RetryUnsent, f.proxy[method])
-			})
+	for wires, on := range map[string]func(*http.Request) *http.Request{"own": asItIs, "net-http": traced} {
+		for _, f := range failures() {
+			for _, method := range allMethods {
+				t.Run(f.name+"/client/"+method+"/"+wires, func(t *testing.T) {
+					req := on(newRequest(t, method, "service://identity/users/1", bodyOf(method)))
+					testFailure(t, f, req, smartclient.RetryIdempotent, f.client[method])
+				})
+				t.Run(f.name+"/proxy/"+method+"/"+wires, func(t *testing.T) {
+					req := on(newRequest(t, method, "service://identity/users/1", bodyOf(method)))
+					testFailure(t, f, req, smartclient.RetryUnsent, f.proxy[method])
+				})
+			}
 		}
 	}
 }
 
-func testFailure(t *testing.T, f failure, method string, mode smartclient.RetryMode, repeated bool) {
+func asItIs(req *http.Request) *http.Request { return req }
+
+// traced has a request go by net/http's connections.
+func traced(req *http.Request) *http.Request {
+	return req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{}))
+}
+
+func testFailure(t *testing.T, f failure, req *http.Request, mode smartclient.RetryMode, repeated bool) {
 	t.Parallel()
 	bad, badSeen := refusing(t), int64(0)
 	seenBad := func() int64 { return 0 }
@@ -113,12 +127,12 @@ func testFailure(t *testing.T, f failure, method string, mode smartclient.RetryM
 	if f.name == "hangs" || f.name == "slow headers" {
 		o.AttemptTimeout = time.Second // what a busy machine may need to connect, so that the request is sent
 	}
-	resp, err := newClient(t, o).Do(newRequest(t, method, "service://identity/users/1", bodyOf(method)))
+	resp, err := newClient(t, o).Do(req)
 	wantGood := int64(0)
 	if repeated {
 		wantGood = 1
 	}
-	checkOutcome(t, f, method, repeated, resp, err)
+	checkOutcome(t, f, req.Method, repeated, resp, err)
 	if seenBad() != badSeen || goodSeen.Load() != wantGood {
 		t.Errorf("failing server saw %d, good one %d; want %d and %d", seenBad(), goodSeen.Load(), badSeen, wantGood)
 	}

@@ -128,7 +128,11 @@ func (x *exchange) head(req *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	}
-	return http.ReadResponse(x.conn.in, req)
+	resp, err := http.ReadResponse(x.conn.in, req)
+	if err != nil && x.conn.left <= 0 {
+		err = errLongHead // and not what its first part looks like
+	}
+	return resp, err
 }
 
 // answer readies an answer for whoever reads it.
