@@ -58,6 +58,10 @@ type Options struct {
 	// user's cache directory; [NoCache] keeps none. See [CacheDir].
 	Cache string
 
+	// Twin is the follower's, see [follow.Options]; nil for all but a control
+	// plane.
+	Twin func(context.Context) *registry.Table
+
 	// Via names a go-between that registers for others ("bridge").
 	Via string
 
@@ -123,7 +127,7 @@ func Open(ctx context.Context, opts Options) (*Session, error) {
 	s.cache = opts.openCache(conn.URL(), opts.Logger)
 	s.table = follow.New(follow.Options{
 		Source: s.atlas, Realm: realm, WholeRealm: opts.WholeRealm, Services: opts.Services,
-		Cache: orNone(s.cache), Logger: opts.Logger,
+		Cache: orNone(s.cache), Twin: opts.Twin, Logger: opts.Logger,
 	})
 	if s.unmeasure, err = s.measure(opts.meterProvider()); err != nil {
 		conn.Close()

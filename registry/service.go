@@ -21,6 +21,13 @@ type Service struct {
 	hash uint64
 }
 
+// equal tells whether two views of a service are as of the same change, and have
+// the same content.
+func (s *Service) equal(other *Service) bool {
+	return s != nil && s.Revision == other.Revision && s.MetaRevision == other.MetaRevision &&
+		s.hash == other.hash && s.list.count == other.list.count
+}
+
 // newService keeps the list, unless it has to be sorted first.
 func newService(from ServiceSnapshot) *Service {
 	sorted := from.Instances

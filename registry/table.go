@@ -117,6 +117,22 @@ func (t *Table) WithoutInstance(service, id string, revision uint64) *Table {
 	return e.Table()
 }
 
+// Sharing returns a table of the same content that holds another table's views of
+// those services of which both have the same. Two holders in one process then
+// hold them once. It is the same table if there are none. Both tables have to be of the same realm and epoch.
+func (t *Table) Sharing(other *Table) *Table {
+	next, same := t.edit(), t
+	for shard := range t.index.all() {
+		for _, own := range shard {
+			if twin := other.Service(own.Name); twin != own && twin.equal(own) {
+				next.put(twin)
+				same = next.table
+			}
+		}
+	}
+	return same
+}
+
 // At returns the same content as of another revision.
 func (t *Table) At(revision Revision) *Table {
 	next := *t

@@ -57,6 +57,29 @@ func TestAChangeSharesTheOtherServices(t *testing.T) {
 	}
 }
 
+func TestATableSharesWhatAnotherHasAsWell(t *testing.T) {
+	fill := func(t *Table) *Table {
+		for _, name := range []string{"same", "later", "other", "gone"} {
+			t = t.WithService(name, 1, []Instance{sample(name, "a", 1)})
+		}
+		return t
+	}
+	own, twin := fill(NewTable("local", "e")), fill(NewTable("local", "e"))
+	twin = twin.WithService("later", 2, []Instance{sample("later", "a", 1)}).WithService("other", 1, []Instance{sample("other", "a", 2)}).WithoutService("gone")
+	shared := own.Sharing(twin)
+	for name, want := range map[string]bool{"same": true, "later": false, "other": false, "gone": false} {
+		if is := shared.Service(name) == twin.Service(name); is != want {
+			t.Errorf("%s is shared: %v", name, is)
+		}
+	}
+	if shared.Hash() != own.Hash() || shared.Len() != own.Len() || own.Service("same") == twin.Service("same") {
+		t.Error("sharing changed a table")
+	}
+	if again := shared.Sharing(twin); again != shared {
+		t.Error("there is another table although nothing is to be shared")
+	}
+}
+
 // TestServicesMayBeFewOrMany: the index changes its form on the way.
 func TestServicesMayBeFewOrMany(t *testing.T) {
 	table := NewTable("local", "e")

@@ -267,6 +267,7 @@ func (c *controlPlane) connectEars(ctx context.Context, opts bus.Options) ([]*bu
 
 func (c *controlPlane) openSession(ctx context.Context, opts connect.Options) (err error) {
 	opts.Realm, opts.Name, opts.WholeRealm, opts.Via, opts.Logger = c.set.realm, "fairlead", true, "bridge", c.log
+	opts.Twin = c.twin(c.set.realm)
 	if c.session, err = connect.Open(ctx, opts); err != nil {
 		return err
 	}
@@ -299,9 +300,21 @@ func (c *controlPlane) follow(realm string) (registry.Watcher, func(), error) {
 	if realm == c.set.realm {
 		return c.session.Table(), func() {}, nil
 	}
-	f := follow.New(follow.Options{Source: c.session.Atlas(), Realm: realm, WholeRealm: true, Logger: c.log})
+	f := follow.New(follow.Options{Source: c.session.Atlas(), Realm: realm, WholeRealm: true, Twin: c.twin(realm), Logger: c.log})
 	f.Start()
 	return f, f.Close, nil
+}
+
+// twin returns what Atlas holds of a realm: the bridge need not hold it once
+// more.
+func (c *controlPlane) twin(realm string) func(context.Context) *registry.Table {
+	return func(ctx context.Context) *registry.Table {
+		table, err := c.node.Table(ctx, realm)
+		if err != nil {
+			c.log.Debug("table not shared with Atlas", "realm", realm, "error", err)
+		}
+		return table
+	}
 }
 
 // run serves the bridge until ctx ends.

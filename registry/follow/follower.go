@@ -43,6 +43,12 @@ type Options struct {
 	Cache      registry.Cache
 	CacheAfter time.Duration
 
+	// Twin returns the table of the realm that somebody else in this process
+	// holds, or nil. What is the same in both is held once then, from a second
+	// after it changed. It is called in a goroutine of its own. A nil Twin is
+	// for who holds the only one.
+	Twin func(context.Context) *registry.Table
+
 	Logger *slog.Logger // nil: slog.Default()
 }
 

@@ -26,6 +26,8 @@ type state struct {
 	firsts []*interest     // interests answered for the first time since
 	sweep  time.Time
 	armed  time.Time // when the goroutine's timer fires
+
+	twinning twinning
 }
 
 func newState(realm string) *state {
@@ -76,7 +78,7 @@ func (f *Follower) turn(now time.Time, fired bool) (wait time.Duration, sooner b
 		f.handle(m, now)
 	}
 	f.tick(now)
-	f.publish()
+	f.publish(now)
 	next := f.next(now)
 	if !s.earlier(next) {
 		return 0, false
@@ -112,8 +114,8 @@ func (f *Follower) dealWith(feed *feed, u registry.Update) bool {
 	}
 	now := time.Now()
 	f.hear(feed, u, now)
-	f.publish()
-	if s.earlier(f.nextOf(feed)) {
+	f.publish(now)
+	if s.earlier(sooner(f.nextOf(feed), s.twinning.due)) {
 		f.inbox.wake()
 	}
 	return true
@@ -123,6 +125,8 @@ func (f *Follower) handle(m message, now time.Time) {
 	switch {
 	case m.want != nil:
 		f.wanted(m.want, now)
+	case m.twin != nil:
+		f.share(m.twin)
 	case f.own.feeds[m.feed.interest.Service] != m.feed: // not followed any more
 	case m.loaded != nil:
 		f.loaded(m.feed, m.loaded)
@@ -211,6 +215,7 @@ func (f *Follower) tick(now time.Time) {
 	s := f.own
 	s.dirty = s.ghosts.expire(s.truth, now) || s.dirty
 	f.dropIdle(now)
+	f.askTwin(now)
 	for _, feed := range s.feeds {
 		f.load(feed, now)
 		f.adopt(feed, now)
@@ -250,9 +255,12 @@ func (f *Follower) listen(feed *feed) (err error) {
 }
 
 // publish shows readers what changed. Those who watch are only woken if the
-// content did.
-func (f *Follower) publish() {
+// content did, or who holds it.
+func (f *Follower) publish(now time.Time) {
 	s := f.own
+	if f.opts.Twin != nil {
+		s.twinning.changed(s.truth, now)
+	}
 	if !s.dirty && !s.heard && !s.roster {
 		return
 	}
@@ -303,6 +311,7 @@ func (f *Follower) next(now time.Time) time.Time {
 	next := now.Add(time.Hour)
 	next = sooner(next, f.own.ghosts.next())
 	next = sooner(next, f.own.sweep)
+	next = sooner(next, f.own.twinning.due)
 	for _, feed := range f.own.feeds {
 		next = sooner(next, f.nextOf(feed))
 	}

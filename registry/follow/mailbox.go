@@ -7,7 +7,7 @@ import (
 )
 
 // A message is one thing for the goroutine to deal with: an update heard by a
-// feed, an answer to its request, or a service that is wanted.
+// feed, an answer to its request, a service that is wanted, or the twin's table.
 type message struct {
 	feed   *feed
 	update registry.Update
@@ -15,6 +15,7 @@ type message struct {
 	want   *want
 	loaded *loaded
 	kept   *kept
+	twin   *twin
 }
 
 type answer struct {

@@ -145,8 +145,8 @@ func heartbeat(t *testing.T, conn *bus.Conn, k registry.Key, l registry.Lease, s
 // table returns a realm's table as the node holds it now.
 func (n *Node) tableFor(t *testing.T, realm string) *registry.Table {
 	t.Helper()
-	var table *registry.Table
-	if err := n.ask(t.Context(), func(s *state) { table = s.current(realm) }); err != nil {
+	table, err := n.Table(t.Context(), realm)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return table

@@ -96,6 +96,11 @@ func (n *Node) Status(ctx context.Context) (protocol.StatusReply, error) {
 	return r, nil
 }
 
+// Table returns what this node holds of a realm. It may be called concurrently.
+func (n *Node) Table(ctx context.Context, realm string) (*registry.Table, error) {
+	return answerOf(ctx, n, func(s *state) *registry.Table { return s.model.table(realm) })
+}
+
 func (s *state) status(now time.Time) protocol.StatusReply {
 	r := protocol.StatusReply{
 		Revision:    registry.Revision{Epoch: s.model.epoch, Sequence: s.model.seq},
