@@ -47,15 +47,16 @@ type lease struct {
 	// load and sampled serve the bucket that people look at.
 	load    atomic.Uint64
 	sampled atomic.Bool
-	// closed is when the connection it spoke through was closed.
-	closed moment
-
-	stage probeStage
+	stage   probeStage
 	// secondLooks is how often it is still to be probed because its
 	// connection closed.
 	secondLooks int8
+	// closed is when the connection it spoke through was closed.
+	closed moment
 	// alive is the last sign of life of any kind, a probe's answer too.
 	alive moment
+	// next is the wheel's.
+	next *lease
 }
 
 // noteLoad remembers what a heartbeat says of requests in flight and of load,

@@ -118,7 +118,9 @@ func (s *state) hear(ctx context.Context, e entry) {
 	default:
 		now := time.Now()
 		s.answered(now)
-		s.take(s.model.apply(e), now)
+		t := s.model.apply(e)
+		t.entry.value = nil // the last transitions are kept, and it is the most of them
+		s.take(t, now)
 	}
 }
 
