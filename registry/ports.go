@@ -160,7 +160,9 @@ func (c *Changes) Clone() *Changes {
 // A Change is one instance that changed or left, or new metadata.
 type Change struct {
 	// Revision is this change's sequence, Previous that of the change of the
-	// same service before it: a listener that holds another one missed some.
+	// same service that was told before it: a listener that holds an older one
+	// missed some. Not told are conditions of instances of which a later change
+	// of the same message tells; a snapshot may be as of one of those.
 	// Previous is zero if the registry knew of nothing of the service, be it
 	// new or forgotten.
 	Revision uint64 `json:"revision"`

@@ -19,11 +19,16 @@ type holding struct {
 	empty    bool // it has no instances, and nothing is known of it
 }
 
-// follows tells whether a change comes right after what is held. The registry
+// follows tells whether nothing is missing between what is held and a change.
+// More than what was told before it is held where the snapshot is as of a change
+// that a later one of the same message makes up for. The registry
 // forgets services of which nothing has been left for long, and then the first
 // change has no predecessor; who holds nothing of it either has missed nothing.
 func (h holding) follows(c *registry.Change) bool {
-	return c.Previous == h.revision || c.Previous == 0 && h.empty
+	if c.Previous == 0 {
+		return h.empty
+	}
+	return c.Previous <= h.revision
 }
 
 // judge compares a change with what is held of its service, and with the

@@ -25,6 +25,7 @@ func TestJudge(t *testing.T) {
 		{"the first of a service after a snapshot that lacks it", holding{0, true}, 7, registry.Change{Revision: 8, Instance: in}, fits},
 		{"known already", holding{5, false}, 0, registry.Change{Revision: 5, Previous: 4, Instance: in}, old},
 		{"part of the snapshot", holding{5, false}, 8, registry.Change{Revision: 7, Previous: 5, Instance: in}, old},
+		{"after one that was not told", holding{7, false}, 7, registry.Change{Revision: 9, Previous: 5, Instance: in}, fits},
 		{"one was missed", holding{5, false}, 5, registry.Change{Revision: 8, Previous: 7, Instance: in}, gap},
 		{"a service that is not held but has a past", holding{0, true}, 5, registry.Change{Revision: 8, Previous: 3, Instance: in}, gap},
 		{"a service that lost its past", holding{5, false}, 5, registry.Change{Revision: 8, Previous: 0, Instance: in}, gap},

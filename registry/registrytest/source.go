@@ -46,7 +46,7 @@ func (s *suite) changesChain() {
 		return c.Instance != nil && c.Instance.ID == mark.Instance
 	})
 	if count < 10 {
-		s.Errorf("heard %d changes, expected one for each write", count)
+		s.Errorf("heard %d changes, expected one for each write but for conditions that did not last", count)
 	}
 }
 

@@ -87,9 +87,45 @@ func (f *fanout) sendBatch(b *batch, now time.Time) {
 	if len(b.changes.Changes) == 0 {
 		return
 	}
+	b.changes.Changes = latest(b.changes.Changes)
 	f.publish(b.changes)
 	b.pace.spend(now, len(b.changes.Changes))
 	b.changes.Changes = nil
+}
+
+// latest leaves out each condition of an instance of which a later change tells:
+// a message makes one table, in which nobody would see it, and in a storm that
+// is every third change. What came after it then follows what came before it.
+// It uses the slice.
+func latest(all []registry.Change) []registry.Change {
+	if len(all) < 2 {
+		return all
+	}
+	told, first := make(map[string]bool, len(all)), len(all)
+	for i := len(all) - 1; i >= 0; i-- {
+		c := all[i]
+		if c.Condition != nil && told[c.Condition.ID] {
+			all[first].Previous = c.Previous
+			continue
+		}
+		if id := instanceOf(&c); id != "" {
+			told[id] = true
+		}
+		first--
+		all[first] = c
+	}
+	return all[first:]
+}
+
+// instanceOf is the id of the instance that a change is of, if it is of one.
+func instanceOf(c *registry.Change) string {
+	switch {
+	case c.Instance != nil:
+		return c.Instance.ID
+	case c.Condition != nil:
+		return c.Condition.ID
+	}
+	return c.Gone
 }
 
 // due is when a batch is to be looked at: to be sent, or to be forgotten.

@@ -33,6 +33,47 @@ func TestAChangeSaysNoMoreThanItHasTo(t *testing.T) {
 	}
 }
 
+func TestAConditionThatALaterChangeTellsOfIsLeftOut(t *testing.T) {
+	condition := func(revision uint64, id string) registry.Change {
+		return registry.Change{Revision: revision, Previous: revision - 1, Condition: &registry.Condition{ID: id}}
+	}
+	whole := func(revision uint64, id string) registry.Change {
+		return registry.Change{Revision: revision, Previous: revision - 1, Instance: &registry.Instance{ID: id}}
+	}
+	gone := func(revision uint64, id string) registry.Change {
+		return registry.Change{Revision: revision, Previous: revision - 1, Gone: id}
+	}
+	meta := registry.Change{Revision: 12, Previous: 11, Meta: &registry.Meta{}}
+	type link struct{ previous, revision uint64 }
+	cases := []struct {
+		name string
+		all  []registry.Change
+		want []link
+	}{
+		{"none", nil, nil},
+		{"one", []registry.Change{condition(11, "a")}, []link{{10, 11}}},
+		{"of several instances", []registry.Change{condition(11, "a"), condition(12, "b")}, []link{{10, 11}, {11, 12}}},
+		{"twice", []registry.Change{condition(11, "a"), condition(12, "a")}, []link{{10, 12}}},
+		{"again and again", []registry.Change{condition(11, "a"), condition(12, "b"), condition(13, "a"), condition(14, "a"), condition(15, "b")}, []link{{10, 14}, {14, 15}}},
+		{"between others", []registry.Change{condition(11, "b"), condition(12, "a"), condition(13, "c"), condition(14, "a")}, []link{{10, 11}, {11, 13}, {13, 14}}},
+		{"and then registered anew", []registry.Change{condition(11, "a"), whole(12, "a")}, []link{{10, 12}}},
+		{"and then gone", []registry.Change{condition(11, "a"), gone(12, "a")}, []link{{10, 12}}},
+		{"registrations are all told", []registry.Change{whole(11, "a"), condition(12, "a"), condition(13, "a")}, []link{{10, 11}, {11, 13}}},
+		{"metadata is no instance's", []registry.Change{condition(11, "a"), meta, condition(13, "a")}, []link{{10, 12}, {12, 13}}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			var got []link
+			for _, change := range latest(c.all) {
+				got = append(got, link{change.Previous, change.Revision})
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("left are %v, expected %v", got, c.want)
+			}
+		})
+	}
+}
+
 // TestAnotherServiceDoesNotPutOffThoseThatWait has services open one after the
 // other, each with a gap that ends later than the first's.
 func TestAnotherServiceDoesNotPutOffThoseThatWait(t *testing.T) {

@@ -437,7 +437,10 @@ func (b *realBus) published(t *testing.T) func() map[uint64]bool {
 			return
 		}
 		for _, c := range u.Changes.Changes {
-			seen[c.Revision] = true
+			// A change makes up for those that it left out.
+			for seq := c.Previous + 1; seq <= c.Revision; seq++ {
+				seen[seq] = true
+			}
 		}
 	})
 	if err != nil {
