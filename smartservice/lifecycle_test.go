@@ -75,6 +75,43 @@ func TestStopsWithoutTheRegistry(t *testing.T) {
 	}
 }
 
+// What a realm refuses today it may allow tomorrow, and nobody restarts all
+// services for it.
+func TestARefusedServiceSaysSoUntilItIsAllowed(t *testing.T) {
+	realm, logs := newRealm(t), &entries{}
+	realm.logs = logs
+	table := realm.follow(t)
+	realm.refusal.Store("must be in an allowed network")
+	a := realm.app(t, "identity", Options{})
+	start(t, a)
+	if err := a.Registered(t.Context()); err == nil {
+		t.Error("it is registered")
+	}
+	if got := get(t, a.URL()+"/health"); !strings.Contains(got.body, "not registered: ") || !strings.Contains(got.body, "must be in an allowed network") {
+		t.Errorf("refused it says %s", got.body)
+	}
+	realm.refusal.Store("")
+	realm.ComeBack() // a new connection, which spares the test the half minute
+	until(t, table, "identity", "registered", func(s *registry.Service) bool { return s.Len() == 1 })
+	if len(logs.lines(t, "registration refused, trying again every 30s")) != 1 {
+		t.Errorf("it logged %s", logs.String())
+	}
+}
+
+func TestARefusedServiceStopsQuietly(t *testing.T) {
+	realm, logs := newRealm(t), &entries{}
+	realm.logs = logs
+	realm.refusal.Store("must be in an allowed network")
+	a := realm.app(t, "identity", Options{})
+	start(t, a)
+	if err := a.Registered(t.Context()); err == nil {
+		t.Error("it is registered")
+	}
+	if err := a.Stop(t.Context()); err != nil || len(logs.lines(t, "registry was not told")) > 0 {
+		t.Errorf("stopping says %v and logs %s", err, logs.String())
+	}
+}
+
 func TestHealthReachesTheRegistry(t *testing.T) {
 	realm := newRealm(t)
 	table := realm.follow(t)

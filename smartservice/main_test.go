@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +32,8 @@ type testRealm struct {
 	*memory.Registry
 	vars map[string]string
 	logs io.Writer
+	// refusal is why the realm registers nobody, empty if it does.
+	refusal atomic.Value
 }
 
 func newRealm(t *testing.T) *testRealm {
@@ -64,11 +67,18 @@ func (r *testRealm) app(t *testing.T, name string, o Options) *App {
 func (r *testRealm) open(_ context.Context, l *life) (session, error) {
 	table := follow.New(follow.Options{Source: r.Registry, Realm: l.key.Realm, Logger: l.log})
 	table.Start()
-	return memorySession{r.Registry, table}, nil
+	return memorySession{r, table}, nil
+}
+
+func (r *testRealm) Register(ctx context.Context, k registry.Key, reg registry.Registration, life registry.Life) (registry.Lease, error) {
+	if why, _ := r.refusal.Load().(string); why != "" {
+		return registry.Lease{}, &registry.FieldError{Field: "host", Problem: why}
+	}
+	return r.Registry.Register(ctx, k, reg, life)
 }
 
 type memorySession struct {
-	realm *memory.Registry
+	realm *testRealm
 	table *follow.Follower
 }
 

@@ -65,7 +65,7 @@ func (l *life) notes() []string {
 	if lease, ok := l.registrar.Lease(); ok {
 		return []string{"registered at revision " + lease.Revision.String()}
 	}
-	if err := l.registrar.Err(); err != nil {
+	if err := l.registrar.Problem(); err != nil {
 		return []string{"not registered: " + err.Error()}
 	}
 	return []string{"not registered"}

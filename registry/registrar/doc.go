@@ -15,6 +15,10 @@
 //	err = r.Drain(ctx) // no new requests
 //	err = r.Stop(ctx)  // deregister
 //
+// A refusal is not the end of it: it is told, by Registered, Problem and the log,
+// and tried again every half minute, because what it was for may be changed
+// where the registry is.
+//
 // Most heartbeats are only published. The first one after each reconnect,
 // every fifth, and any that follows a failure or reports a changed status is a
 // request: its answer says whether the registry still knows the instance.

@@ -16,7 +16,7 @@ func (r *Registrar) logRegister(s *state, err error) {
 		r.log.Info("registered", "endpoint", r.opts.Registration.Endpoint(), "revision", s.lease.Revision.String())
 	case r.ctx.Err() != nil, errors.Is(err, context.Canceled): // cut short by a new connection
 	case isInvalid(err):
-		r.log.Error("registration refused for good", "error", err)
+		r.once(s, "registration refused, trying again every "+refusedPace.String(), err)
 	case errors.Is(err, registry.ErrConflict):
 		r.once(s, "instance id is held by another endpoint, trying again", err)
 	default:
@@ -39,10 +39,16 @@ func (r *Registrar) logHeartbeat(s *state, err error) {
 	}
 }
 
+// once tells of a refusal again when its reason is another one; the reasons why
+// a registry does not answer change by the moment.
 func (r *Registrar) once(s *state, message string, err error) {
-	if s.lastLog == message {
+	this := message
+	if isInvalid(err) {
+		this += ": " + err.Error()
+	}
+	if s.lastLog == this {
 		return
 	}
-	s.lastLog = message
+	s.lastLog = this
 	r.log.Warn(message, "error", err, "endpoint", r.opts.Registration.Endpoint())
 }

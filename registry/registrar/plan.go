@@ -27,6 +27,10 @@ const (
 	// conflictPace is how often a held id is asked for again: the holder's
 	// lease, which is not ours to know, has this length by default.
 	conflictPace = 6 * time.Second
+
+	// refusedPace is how often a registration is tried again that the registry
+	// refuses for what it says: only people change that, here or there.
+	refusedPace = 30 * time.Second
 )
 
 // A plan is what to do after an answer: when to act again, and whether the
@@ -34,7 +38,6 @@ const (
 type plan struct {
 	delay time.Duration
 	held  bool
-	fatal bool
 }
 
 // afterRegister decides what follows a registration's answer. failures counts
@@ -44,7 +47,7 @@ func afterRegister(err error, every time.Duration, failures int) plan {
 	case err == nil:
 		return plan{delay: jittered(every), held: true}
 	case isInvalid(err):
-		return plan{fatal: true}
+		return plan{delay: jittered(refusedPace)}
 	case errors.Is(err, registry.ErrConflict):
 		return plan{delay: jittered(conflictPace)}
 	}

@@ -58,8 +58,8 @@ type Registrar struct {
 	first   *outcome // of the first registration
 	drained *outcome
 	done    chan struct{}
-	refusal error // that ended it; written before done is closed
 	lease   atomic.Pointer[registry.Lease]
+	problem atomic.Pointer[error] // of the last registration, maybe none
 
 	starting sync.Once
 	stopping sync.Once
@@ -114,27 +114,25 @@ func (r *Registrar) Start() {
 	r.starting.Do(func() { go r.run() })
 }
 
-// Run keeps the instance registered until ctx is done, then deregisters. It
-// returns early with the error if the registry refuses the registration for
-// good.
+// Run keeps the instance registered until ctx is done, then deregisters. The
+// error is that of Stop.
 func (r *Registrar) Run(ctx context.Context) error {
 	r.Start()
 	select {
 	case <-ctx.Done():
-	case <-r.done:
+	case <-r.done: // somebody else stopped it
 	}
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deregisterTimeout)
 	defer cancel()
-	return errors.Join(r.Err(), r.Stop(stopCtx))
+	return r.Stop(stopCtx)
 }
 
-// Done is closed when the registrar has ended, because of Stop or because the
-// registry refused the registration for good.
+// Done is closed when the registrar has ended, because of Stop or Abandon.
 func (r *Registrar) Done() <-chan struct{} { return r.done }
 
 // Registered waits until the instance is registered for the first time. The
-// error is the registry's refusal ([registry.FieldErrors], or
-// [registry.ErrConflict], after which the registrar goes on trying), or ctx's
+// error is the registry's refusal ([registry.FieldErrors] or
+// [registry.ErrConflict]), after which the registrar goes on trying, or ctx's
 // error together with what kept the registry from answering.
 func (r *Registrar) Registered(ctx context.Context) error {
 	return r.first.wait(ctx, r.done, "register "+r.opts.Key.String())
@@ -196,13 +194,14 @@ func (r *Registrar) deregister(ctx context.Context) error {
 	return fmt.Errorf("deregister %s: %w", r.opts.Key, err)
 }
 
-// Err returns the refusal that ended the registrar, or nil. It is settled once
-// Done is closed.
-func (r *Registrar) Err() error {
-	select {
-	case <-r.done:
-		return r.refusal
-	default:
+// Problem returns why the instance is not registered: what became of the last
+// attempt. It is nil while the instance is registered, and before the first
+// attempt has ended. Those that wrap [registry.ErrUnavailable] pass by
+// themselves; the others are refusals, which somebody has to see to.
+func (r *Registrar) Problem() error {
+	err := r.problem.Load()
+	if err == nil {
 		return nil
 	}
+	return wrap("register "+r.opts.Key.String(), *err)
 }

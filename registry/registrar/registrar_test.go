@@ -339,23 +339,84 @@ func TestANewConnectionCutsAnUnansweredRequestShort(t *testing.T) {
 	})
 }
 
-// refusing refuses every registration for good.
-type refusing struct{ registry.Atlas }
-
-func (refusing) Register(context.Context, registry.Key, registry.Registration, registry.Life) (registry.Lease, error) {
-	return registry.Lease{}, registry.FieldErrors{{Field: "host", Problem: "must be in the realm's networks"}}
+// refusing refuses every registration for as long as it has a reason.
+type refusing struct {
+	*memory.Registry
+	reason *atomic.Value
+	asked  *atomic.Int64
 }
 
-func TestARefusalForGoodEndsIt(t *testing.T) {
+func (r refusing) Register(ctx context.Context, k registry.Key, reg registry.Registration, life registry.Life) (registry.Lease, error) {
+	r.asked.Add(1)
+	if reason := r.reason.Load().(string); reason != "" {
+		return registry.Lease{}, registry.FieldErrors{{Field: "host", Problem: reason}}
+	}
+	return r.Registry.Register(ctx, k, reg, life)
+}
+
+// refuse has the fixture's registry refuse, and says what is logged of it.
+func (f *fixture) refuse(reason string) (refusing, *strings.Builder) {
+	var log strings.Builder
+	r := refusing{f.reg, new(atomic.Value), new(atomic.Int64)}
+	r.reason.Store(reason)
+	f.registrar.opts.Atlas, f.registrar.log = r, slog.New(slog.NewTextHandler(&log, nil))
+	return r, &log
+}
+
+const outside = "must be in the realm's networks"
+
+func TestARefusalIsToldAndTriedAgain(t *testing.T) {
 	inBubble(t, func(f *fixture) {
-		f.registrar.opts.Atlas = refusing{f.reg}
-		err := f.registrar.Run(context.Background())
+		atlas, log := f.refuse(outside)
+		f.registrar.Start()
 		var fields registry.FieldErrors
-		if !errors.As(err, &fields) || fields[0].Field != "host" {
-			t.Errorf("Run: %v", err)
-		}
-		if err := f.registrar.Registered(context.Background()); !errors.As(err, &fields) {
+		if err := f.registrar.Registered(context.Background()); !errors.As(err, &fields) || fields[0].Field != "host" {
 			t.Errorf("Registered: %v", err)
+		}
+		pass(10 * time.Minute)
+		if n := atlas.asked.Load(); n < 18 || n > 23 {
+			t.Errorf("it was tried %d times in ten minutes, expected every half minute", n)
+		}
+		if err := f.registrar.Problem(); err == nil || err.Error() != "register local/identity/host001-5000: host: "+outside {
+			t.Errorf("Problem: %v", err)
+		}
+		atlas.reason.Store("must be a name")
+		pass(2 * time.Minute)
+		if n := strings.Count(log.String(), "registration refused"); n != 2 {
+			t.Errorf("two reasons were logged %d times:\n%s", n, log.String())
+		}
+		atlas.reason.Store("")
+		pass(34 * time.Second)
+		f.is(registry.Passing)
+		if err := f.registrar.Problem(); err != nil {
+			t.Errorf("registered, its problem is %v", err)
+		}
+	})
+}
+
+// Whoever changes a rule restarts something, or not; a new connection is a
+// reason to ask at once.
+func TestARefusedRegistrationIsTriedWithEachConnection(t *testing.T) {
+	inBubble(t, func(f *fixture) {
+		atlas, _ := f.refuse(outside)
+		f.registrar.Start()
+		pass(time.Second)
+		atlas.reason.Store("")
+		f.reg.ComeBack()
+		f.is(registry.Passing)
+	})
+}
+
+func TestWhatWasRefusedStopsQuietly(t *testing.T) {
+	inBubble(t, func(f *fixture) {
+		f.refuse(outside)
+		f.registrar.Start()
+		pass(time.Minute)
+		if err := f.registrar.Drain(context.Background()); err != nil {
+			t.Errorf("Drain: %v", err)
+		}
+		if err := f.registrar.Stop(context.Background()); err != nil {
+			t.Errorf("Stop: %v", err)
 		}
 	})
 }

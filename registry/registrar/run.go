@@ -46,7 +46,7 @@ func (r *Registrar) run() {
 		case <-timer.C:
 		}
 		p := r.step(&s)
-		if p.fatal || r.ctx.Err() != nil {
+		if r.ctx.Err() != nil {
 			return
 		}
 		timer.Reset(p.delay)
@@ -90,9 +90,7 @@ func (r *Registrar) register(s *state) plan {
 		s.lease.Every = everyDefault
 	}
 	p := afterRegister(err, s.lease.Every, s.failures)
-	if p.fatal {
-		r.refusal = wrap("register "+r.opts.Key.String(), err)
-	}
+	r.noteProblem(err)
 	r.logRegister(s, err)
 	s.held = p.held
 	if p.held {
@@ -100,7 +98,7 @@ func (r *Registrar) register(s *state) plan {
 		lease := s.lease
 		r.lease.Store(&lease)
 	}
-	r.tellFirst(err, p) // whoever waits for it finds the lease
+	r.tellFirst(err) // whoever waits for it finds the lease
 	if status, _, _ := r.health(); p.held && status != registry.Passing {
 		p.delay = 0 // a registration counts as passing until told otherwise
 	}
@@ -156,10 +154,19 @@ func (r *Registrar) health() (registry.Status, int, float64) {
 	return status, inFlight, load
 }
 
+// noteProblem keeps why a registration failed until another one says otherwise,
+// for [Registrar.Problem]. One that a new connection cut short says nothing.
+func (r *Registrar) noteProblem(err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	r.problem.Store(&err)
+}
+
 // tellFirst settles Registered: a refusal is told at once, an absent registry
 // is waited for.
-func (r *Registrar) tellFirst(err error, p plan) {
-	if p.held || p.fatal || errors.Is(err, registry.ErrConflict) {
+func (r *Registrar) tellFirst(err error) {
+	if err == nil || isInvalid(err) || errors.Is(err, registry.ErrConflict) {
 		r.first.settle(err)
 		return
 	}

@@ -80,9 +80,8 @@ func New(opts Options) (*Attendant, error) {
 }
 
 // Run checks until ctx ends, registers the instance once it is healthy, and
-// deregisters it in the end. It returns early if the registry refuses the
-// registration for good. A program that registers itself is left alone. Call it
-// once.
+// deregisters it in the end. A program that registers itself is left alone. Call
+// it once.
 func (a *Attendant) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var checks sync.WaitGroup
@@ -106,6 +105,10 @@ func (a *Attendant) Status() (status registry.Status, reason string) {
 	v := a.verdict.Load()
 	return cmp.Or(v.status, registry.Critical), v.reason
 }
+
+// Problem returns why a healthy instance is not registered, as
+// [registrar.Registrar.Problem] does.
+func (a *Attendant) Problem() error { return a.registrar.Problem() }
 
 // Registered waits until the instance is healthy and registered. The errors
 // are those of [registrar.Registrar.Registered], or wrap [ErrNotHealthy] or

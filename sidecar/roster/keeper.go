@@ -2,6 +2,7 @@ package roster
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"sync"
 	"time"
@@ -14,11 +15,9 @@ import (
 type keeper struct {
 	wish
 	attendant *attend.Attendant
-	// refused is what the registry refuses it for, once ended is closed.
-	refused error
-	leave   context.CancelFunc
-	ended   chan struct{}
-	leaving bool // of the roster's goroutine
+	leave     context.CancelFunc
+	ended     chan struct{}
+	leaving   bool // of the roster's goroutine
 }
 
 func (r *Roster) keep(w wish, known registry.Status) (*keeper, error) {
@@ -33,8 +32,8 @@ func (r *Roster) keep(w wish, known registry.Status) (*keeper, error) {
 	k := &keeper{wish: w, attendant: attendant, leave: cancel, ended: make(chan struct{})}
 	go func() {
 		defer close(k.ended)
-		if k.refused = attendant.Run(ctx); k.refused != nil && ctx.Err() == nil {
-			r.log.Warn("not registered any more", "file", w.file, "instance", w.spec.Key.String(), "error", k.refused)
+		if err := attendant.Run(ctx); err != nil {
+			r.log.Warn("not deregistered; the registry will notice", "file", w.file, "instance", w.spec.Key.String(), "error", err)
 		}
 	}()
 	return k, nil
@@ -67,15 +66,18 @@ func (k *keeper) isEnded() bool {
 	}
 }
 
-// status returns what is known of the instance's health.
+// status returns what is known of the instance's health. One that the registry
+// refuses is of no use to anybody, however well it is.
 func (k *keeper) status() (registry.Status, string) {
-	switch {
-	case k.isEnded() && k.refused != nil:
-		return registry.Critical, k.refused.Error()
-	case k.leaving:
+	if k.leaving {
 		return registry.Draining, ""
 	}
-	return k.attendant.Status()
+	status, reason := k.attendant.Status()
+	problem := k.attendant.Problem()
+	if status == registry.Critical || problem == nil || errors.Is(problem, registry.ErrUnavailable) {
+		return status, reason
+	}
+	return registry.Critical, problem.Error()
 }
 
 // A step is what to do about one instance.

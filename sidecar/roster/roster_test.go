@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,6 +32,21 @@ type host struct {
 	roster   *Roster
 	leave    context.CancelFunc
 	left     chan error
+	// refusal is why the registry registers nobody, empty if it does.
+	refusal atomic.Value
+}
+
+// An allowing registry registers whoever the host does not refuse.
+type allowing struct {
+	*memory.Registry
+	host *host
+}
+
+func (a allowing) Register(ctx context.Context, k registry.Key, r registry.Registration, life registry.Life) (registry.Lease, error) {
+	if why, _ := a.host.refusal.Load().(string); why != "" {
+		return registry.Lease{}, &registry.FieldError{Field: "host", Problem: why}
+	}
+	return a.Registry.Register(ctx, k, r, life)
 }
 
 // onHost runs body with a roster inside a bubble. The program is outside.
@@ -51,7 +67,7 @@ func onHost(t *testing.T, body func(*host)) {
 
 func (h *host) start() {
 	h.roster, h.left = New(Options{
-		Dir: h.dir, Realm: "local", Atlas: h.registry, Beater: h.registry, OnConnect: h.registry.OnConnect,
+		Dir: h.dir, Realm: "local", Atlas: allowing{h.registry, h}, Beater: h.registry, OnConnect: h.registry.OnConnect,
 		Logger: slog.New(slog.DiscardHandler),
 	}), make(chan error, 1)
 	ctx, cancel := context.WithCancel(h.Context())
@@ -194,5 +210,22 @@ func TestAProgramThatIsDownIsNotRegistered(t *testing.T) {
 		if !isGone(h.instance()) || len(entries) != 1 || entries[0].Status != registry.Critical || !strings.Contains(entries[0].Reason, "refused") {
 			t.Errorf("it is %+v, entries are %+v", h.instance(), entries)
 		}
+	})
+}
+
+// A declared instance that the registry refuses was left alone until its
+// declaration changed.
+func TestARefusedProgramSaysSoUntilItIsAllowed(t *testing.T) {
+	onHost(t, func(h *host) {
+		h.refusal.Store("must be in an allowed network")
+		h.write("greeting.yaml", declared, h.port, 50)
+		elapse(10 * time.Second)
+		entries := h.roster.Entries()
+		if !isGone(h.instance()) || len(entries) != 1 || entries[0].Status != registry.Critical || !strings.Contains(entries[0].Reason, "allowed network") {
+			t.Errorf("it is %+v, entries are %+v", h.instance(), entries)
+		}
+		h.refusal.Store("")
+		elapse(25 * time.Second)
+		h.expect("it is registered", passes)
 	})
 }
