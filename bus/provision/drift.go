@@ -33,6 +33,9 @@ func adopt(have, want jetstream.StreamConfig, keepReplicas bool) jetstream.Strea
 	want.Placement = have.Placement
 	want.Metadata = have.Metadata
 	want.Compression = have.Compression
+	// Once messages may have an end of their own, no server takes that back: a
+	// node must not fail to start because a later one has turned it on.
+	want.AllowMsgTTL = want.AllowMsgTTL || have.AllowMsgTTL
 	if keepReplicas {
 		want.Replicas = have.Replicas
 	}

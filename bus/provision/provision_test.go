@@ -160,6 +160,21 @@ func TestWhatTheOperatorDecidesStays(t *testing.T) {
 	}
 }
 
+// No server takes it back, so whoever starts beside a later version has to live
+// with it.
+func TestEndsOfMessagesStayAllowed(t *testing.T) {
+	_, js := newJetStream(t)
+	ensure(t, js)
+	theirs := config(t, js, "KV_atlas")
+	theirs.AllowMsgTTL = true
+	if _, err := js.UpdateStream(t.Context(), theirs); err != nil {
+		t.Fatal(err)
+	}
+	if log := ensure(t, js); log != "" || !config(t, js, "KV_atlas").AllowMsgTTL {
+		t.Errorf("corrected %s", log)
+	}
+}
+
 func TestWhatCannotBeChangedIsAnError(t *testing.T) {
 	_, js := newJetStream(t)
 	_, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "atlas", Storage: jetstream.MemoryStorage})

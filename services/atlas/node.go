@@ -350,7 +350,10 @@ func (n *Node) catchUp(ctx context.Context, key string) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", registry.ErrUnavailable, err)
 	}
-	return n.applied(ctx, last)
+	if err := n.applied(ctx, last); err != nil {
+		return err
+	}
+	return n.ask(ctx, func(s *state) { s.model.believe(key, last) })
 }
 
 // randomID returns a short random id.

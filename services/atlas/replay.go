@@ -30,7 +30,7 @@ func (s *store) recall(ctx context.Context) (*model, position, error) {
 		m = newReplay()
 		pos, err = s.replay(ctx, everything, func(e entry) { m.apply(e) })
 	}
-	m.finish()
+	m.finishAt(pos)
 	return m, pos, err
 }
 
@@ -74,16 +74,7 @@ func (s *store) replay(ctx context.Context, keys string, each func(entry)) (posi
 		return pos, err
 	}
 	defer r.close()
-	for {
-		e, pending, err := r.next()
-		if err != nil {
-			return pos, err
-		}
-		each(e)
-		if pending == 0 || e.seq >= pos.last {
-			return pos, nil
-		}
-	}
+	return pos, s.readUpTo(r, pos.last, each)
 }
 
 // replayLast calls each for the last message of each key, in order, and for all
@@ -101,44 +92,65 @@ func (s *store) replayLast(ctx context.Context, each func(entry)) (position, err
 	}
 	defer r.close()
 	r.patience = lastStall
-	e, pending, err := r.next()
-	if err == nil {
-		pos, err = s.position(ctx)
+	first, err := r.next()
+	if err != nil {
+		return pos, err
 	}
-	for seen := uint64(0); err == nil; e, pending, err = r.next() {
-		// Where the last messages end and the others begin, some come twice.
-		if e.seq > seen {
-			seen = e.seq
-			each(e)
-		}
-		if ended, err := s.ended(ctx, seen, pos.last, pending); ended || err != nil {
-			return pos, err
-		}
+	if pos, err = s.position(ctx); err != nil {
+		return pos, err
 	}
-	return pos, err
+	r.first = &first
+	return pos, s.readUpTo(r, pos.last, each)
 }
 
-// ended tells whether a replay of last messages has seen all. Nothing pending
-// need not mean that, as the server also counts off what is discarded and would
-// not have been sent; and the bucket's last message may have been taken away.
-func (s *store) ended(ctx context.Context, seen, last, pending uint64) (bool, error) {
-	if seen >= last || pending > 0 {
-		return seen >= last, nil
+// readUpTo calls each for what a reader reads, up to a sequence.
+func (s *store) readUpTo(r *reader, last uint64, each func(entry)) error {
+	for seen := uint64(0); ; {
+		e, err := r.next()
+		if err != nil {
+			return err
+		}
+		// Where last messages end and the others begin, some come twice.
+		if e.seq > seen {
+			seen = e.seq
+			each(e.entry)
+		}
+		if ended, err := s.ended(r, e, last); ended || err != nil {
+			return err
+		}
 	}
-	question, _ := json.Marshal(map[string]any{"seq": seen + 1, "next_by_subj": bucketSubject + everything})
-	m, err := getMessage(ctx, s.nc, bucketStream, question)
+}
+
+// ended tells whether a reader has read all. Nothing pending need not mean that:
+// of last messages the server also counts off what is discarded and would not
+// have been sent. And the bucket's last message may be gone.
+func (s *store) ended(r *reader, e pendingEntry, last uint64) (bool, error) {
+	if e.seq >= last || e.pending > 0 {
+		return e.seq >= last, nil
+	}
+	question, _ := json.Marshal(map[string]any{"seq": e.seq + 1, "next_by_subj": bucketSubject + r.keys})
+	m, err := getMessage(r.ctx, s.nc, bucketStream, question)
 	if err != nil {
 		return false, fmt.Errorf("read the bucket: %w", err)
 	}
 	return m.Sequence == 0, nil
 }
 
-// A reader reads the bucket in order.
+// A reader reads some keys of the bucket in order.
 type reader struct {
 	ctx      context.Context
+	keys     string
 	messages jetstream.MessagesContext
 	patience time.Duration
 	stop     func() bool
+	// first has been read ahead, if it is set.
+	first *pendingEntry
+}
+
+// A pendingEntry is one that more follow, by the server's count.
+type pendingEntry struct {
+	entry
+	pending uint64
 }
 
 func (s *store) read(ctx context.Context, keys string, policy jetstream.DeliverPolicy) (*reader, error) {
@@ -152,7 +164,8 @@ func (s *store) read(ctx context.Context, keys string, policy jetstream.DeliverP
 	if err != nil {
 		return nil, fmt.Errorf("read the bucket: %w", err)
 	}
-	return &reader{ctx: ctx, messages: messages, patience: replayStall, stop: context.AfterFunc(ctx, messages.Stop)}, nil
+	stop := context.AfterFunc(ctx, messages.Stop)
+	return &reader{ctx: ctx, keys: keys, messages: messages, patience: replayStall, stop: stop}, nil
 }
 
 func (r *reader) close() {
@@ -160,17 +173,19 @@ func (r *reader) close() {
 	r.messages.Stop()
 }
 
-// next returns the next entry, and how many more there are by the server's
-// count.
-func (r *reader) next() (entry, uint64, error) {
+func (r *reader) next() (pendingEntry, error) {
+	if e := r.first; e != nil {
+		r.first = nil
+		return *e, nil
+	}
 	m, err := r.messages.Next(jetstream.NextMaxWait(r.patience))
 	if err != nil {
-		return entry{}, 0, fmt.Errorf("read the bucket: %w", errors.Join(r.ctx.Err(), err))
+		return pendingEntry{}, fmt.Errorf("read the bucket: %w", errors.Join(r.ctx.Err(), err))
 	}
 	meta, err := m.Metadata()
 	if err != nil {
-		return entry{}, 0, fmt.Errorf("read the bucket: %w", err)
+		return pendingEntry{}, fmt.Errorf("read the bucket: %w", err)
 	}
 	key := strings.TrimPrefix(m.Subject(), bucketSubject)
-	return newEntry(key, m.Headers(), m.Data(), meta.Sequence.Stream, meta.Timestamp), meta.NumPending, nil
+	return pendingEntry{newEntry(key, m.Headers(), m.Data(), meta.Sequence.Stream, meta.Timestamp), meta.NumPending}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"fairlead.dev/registry"
+	"fairlead.dev/registry/protocol"
 )
 
 func messageOf(e entry) *nats.Msg {
@@ -179,7 +180,62 @@ func TestARecallEndsWhereTheLastMessageIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	m, _, err := s.recall(t.Context())
-	if err != nil || m.seq != 2 || m.table("local").Len() != 1 {
+	if err != nil || m.seq != 3 || m.table("local").Len() != 1 {
 		t.Errorf("at %d, %v", m.seq, err)
 	}
+}
+
+// A node of now serves beside later ones, which may let deletions end.
+func TestAnIDComesBackAfterItsDeletionsEnded(t *testing.T) {
+	b := startBus(t, t.TempDir())
+	n := startNode(t, b, Terms{})
+	lease, err := register(t, b.app, host001, endpoint(t, host001, "life-1"), "life-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ask[struct{}](t, b.app, protocol.Subject(protocol.Deregister, host001),
+		protocol.DeregisterRequest{Incarnation: lease.Incarnation, Token: lease.Token}); err != nil {
+		t.Fatal(err)
+	}
+	n.endDeletions(t, bucketKey(host001, aspectRecord))
+	if _, err := register(t, b.app, host001, endpoint(t, host001, "life-2"), "life-2"); err != nil {
+		t.Errorf("registered again: %v", err)
+	}
+}
+
+// What ended last leaves no message at the bucket's last sequence.
+func TestANodeThatStartsAfterDeletionsEndedIsNotBehind(t *testing.T) {
+	b := startBus(t, t.TempDir())
+	n := startNode(t, b, Terms{})
+	n.endDeletions(t, bucketKey(host001, aspectRecord))
+	later := startNode(t, b, Terms{})
+	pos, err := later.store.position(t.Context())
+	if err != nil || later.taken.Load() > pos.last || later.isBehind(t.Context()) {
+		t.Errorf("at %d of %d, %v", later.taken.Load(), pos.last, err)
+	}
+}
+
+// endDeletions has nothing left of a key but deletions that end.
+func (n *Node) endDeletions(t *testing.T, key string) {
+	t.Helper()
+	stream, err := n.store.js.Stream(t.Context(), bucketStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := stream.CachedInfo().Config
+	config.AllowMsgTTL = true
+	if _, err := n.store.js.UpdateStream(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	for range config.MaxMsgsPerSubject {
+		m := messageOf(del(key, ""))
+		m.Header.Set("Nats-TTL", "1s")
+		if _, err := n.store.js.PublishMsg(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the deletions are gone", func() bool {
+		last, err := n.store.lastOf(t.Context(), key)
+		return err == nil && last == 0
+	})
 }

@@ -281,7 +281,7 @@ func (n *Node) reread(ctx context.Context, from uint64, epoch string) (*model, [
 			missed = append(missed, t)
 		}
 	})
-	m.finish()
+	m.finishAt(pos)
 	return m, missed, pos, err
 }
 
