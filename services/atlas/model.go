@@ -296,19 +296,6 @@ func (m *model) finishAt(pos position) {
 	m.seq = max(m.seq, pos.last)
 }
 
-// believe takes the word of the bucket's leader for the last message of a key
-// that has no value: deletions can end by themselves, and whoever goes on naming
-// one that is gone would write in vain. Of a value that this node does not have
-// it never hears here, as it has applied what the leader tells of.
-func (m *model) believe(key string, last uint64) {
-	k, a, err := parseBucketKey(key)
-	s := m.slots[k]
-	if _, isRubbish := m.quarantined[key]; err != nil || s == nil || isRubbish || s.has(a) {
-		return
-	}
-	s.seqs[a] = last
-}
-
 // finish makes the tables of a replay. A service that nothing is left of is
 // not in them.
 func (m *model) finish() {

@@ -350,10 +350,7 @@ func (n *Node) catchUp(ctx context.Context, key string) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", registry.ErrUnavailable, err)
 	}
-	if err := n.applied(ctx, last); err != nil {
-		return err
-	}
-	return n.ask(ctx, func(s *state) { s.model.believe(key, last) })
+	return n.applied(ctx, last)
 }
 
 // randomID returns a short random id.

@@ -11,7 +11,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"fairlead.dev/registry"
-	"fairlead.dev/registry/protocol"
 )
 
 func messageOf(e entry) *nats.Msg {
@@ -182,24 +181,6 @@ func TestARecallEndsWhereTheLastMessageIsGone(t *testing.T) {
 	m, _, err := s.recall(t.Context())
 	if err != nil || m.seq != 3 || m.table("local").Len() != 1 {
 		t.Errorf("at %d, %v", m.seq, err)
-	}
-}
-
-// A node of now serves beside later ones, which may let deletions end.
-func TestAnIDComesBackAfterItsDeletionsEnded(t *testing.T) {
-	b := startBus(t, t.TempDir())
-	n := startNode(t, b, Terms{})
-	lease, err := register(t, b.app, host001, endpoint(t, host001, "life-1"), "life-1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := ask[struct{}](t, b.app, protocol.Subject(protocol.Deregister, host001),
-		protocol.DeregisterRequest{Incarnation: lease.Incarnation, Token: lease.Token}); err != nil {
-		t.Fatal(err)
-	}
-	n.endDeletions(t, bucketKey(host001, aspectRecord))
-	if _, err := register(t, b.app, host001, endpoint(t, host001, "life-2"), "life-2"); err != nil {
-		t.Errorf("registered again: %v", err)
 	}
 }
 
