@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,10 +24,15 @@ type network struct {
 	name, prefix string
 }
 
+// networks counts those of this process: the kernel takes the last one's links
+// away only some time after its hosts are gone.
+var networks atomic.Int64
+
 func newNetwork(t *testing.T) *network {
 	t.Helper()
 	need(t, "ip")
-	n := &network{name: fmt.Sprintf("fl%d", os.Getpid()%10000), prefix: fmt.Sprintf("10.199.%d.", os.Getpid()%250)}
+	pid, number := os.Getpid(), int(networks.Add(1))
+	n := &network{name: fmt.Sprintf("fl%dn%d", pid%10000, number), prefix: fmt.Sprintf("10.199.%d.", (pid+number)%250)}
 	t.Cleanup(func() { _ = exec.Command("ip", "link", "del", n.name).Run() })
 	n.ip(t, "link", "add", n.name, "type", "bridge")
 	n.ip(t, "addr", "add", n.here()+"/24", "dev", n.name)

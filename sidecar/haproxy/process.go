@@ -124,8 +124,21 @@ func workersOf(master int, in folder) []int {
 // isHAProxy tells whether a process was started as a master is, or is a worker
 // of one.
 func isHAProxy(pid int) bool {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
-	return err == nil && slices.Contains(strings.Split(string(text), "\x00"), masterAt)
+	return slices.Contains(strings.Split(commandOf(pid), "\x00"), masterAt)
+}
+
+// commandOf returns a process's arguments. One that begins another program has
+// none for a moment, as a master does that starts itself anew once it has a
+// worker; it must not be taken for gone, nor its worker for a master.
+func commandOf(pid int) string {
+	for range 20 {
+		text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
+		if err != nil || len(text) > 0 {
+			return string(text)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return ""
 }
 
 // parentOf returns 0 for a process that is gone.
