@@ -202,11 +202,12 @@ func (a *attempt) learn(o outcome, err error) {
 	now := t.now()
 	a.resent(now)
 	t.telemetry.measure(a, now-a.began, err)
-	if !errors.Is(c.ctx.Err(), context.DeadlineExceeded) {
+	inTime := !c.gaveUpWith(o.status)
+	if inTime && !errors.Is(c.ctx.Err(), context.DeadlineExceeded) {
 		c.balancer.admission.answered(now, o)
 	}
 	switch {
-	case o.final && c.ctx.Err() != nil:
+	case !inTime, o.final && c.ctx.Err() != nil:
 		a.gaveUp(now)
 	case o.final:
 	case unwell(o):

@@ -84,7 +84,10 @@ func newCall(t *Transport, req *http.Request, service string) (*call, error) {
 	if c.routes, err = routesOf(req, carried.routes); err != nil {
 		return nil, err
 	}
-	asked, hasAsked := timeoutOf(req.Header)
+	asked, hasAsked, err := timeoutOf(req.Header)
+	if err != nil && t.options.Retry != RetryUnsent {
+		return nil, err
+	}
 	said := timeoutSaid(t.options.Timeout, asked, hasAsked)
 	c.byPolicy = said == 0
 	c.bound(said)

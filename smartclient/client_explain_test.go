@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"fairlead.dev/registry"
@@ -32,6 +36,40 @@ func TestClientExplains(t *testing.T) {
 	}
 	if _, err := c.Explain(t.Context(), "Bad Name"); err == nil {
 		t.Error("a bad name is explained")
+	}
+}
+
+// To the client the sidecar looks like the one instance of any service.
+func TestExplainAsksTheSidecar(t *testing.T) {
+	base, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/v1/realms/test/services/identity/explain":
+			_, _ = io.WriteString(w, `{"realm":"test","service":"identity","in":1,"instances":[{"instance":"a","in":true},{"instance":"b"}]}`)
+		case "/v1/realms/test/services/other/explain":
+			w.WriteHeader(http.StatusNotFound)
+		default:
+			_, _ = io.WriteString(w, "<html>")
+		}
+	})
+	c := bySidecar(t, base)
+	if x, err := c.Explain(t.Context(), "identity"); err != nil || x.In != 1 || len(x.Instances) != 2 {
+		t.Errorf("got %+v, %v", x, err)
+	}
+	away := httptest.NewServer(http.NotFoundHandler())
+	away.Close()
+	for _, tc := range []struct {
+		client  *smartclient.Client
+		service string
+		want    string
+	}{
+		{c, "other", "answers 404 Not Found, as no sidecar would"},
+		{c, "rubbish", "answers what no sidecar would"},
+		{bySidecar(t, away.URL), "identity", "explain identity: sidecar at " + away.URL + " does not answer"},
+		{bySidecar(t, "ftp://x"), "identity", "FAIRLEAD_SIDECAR"},
+	} {
+		if x, err := tc.client.Explain(t.Context(), tc.service); err == nil || !strings.Contains(err.Error(), tc.want) || len(x.Instances) > 0 {
+			t.Errorf("got %+v, %v, want %s", x, err, tc.want)
+		}
 	}
 }
 

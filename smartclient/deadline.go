@@ -48,14 +48,21 @@ func (c *call) ended() error {
 // gave up because its caller would. Who set a deadline expects the context's
 // error, and the instance is none the worse for it. A proxy passes on what came.
 func (c *call) lapsed(r sent) sent {
-	if r.err != nil || r.resp.StatusCode != http.StatusGatewayTimeout || c.t.options.Retry == RetryUnsent {
-		return r
-	}
-	if deadline, ok := c.ctx.Deadline(); !ok || time.Now().Before(deadline) {
+	if r.err != nil || c.t.options.Retry == RetryUnsent || !c.gaveUpWith(r.resp.StatusCode) {
 		return r
 	}
 	discard(r.attempt.watch(r.resp))
 	return sent{attempt: r.attempt, err: context.DeadlineExceeded}
+}
+
+// gaveUpWith tells whether a status says no more than that the call's time is
+// over, which is so.
+func (c *call) gaveUpWith(status int) bool {
+	if status != http.StatusGatewayTimeout {
+		return false
+	}
+	deadline, ok := c.ctx.Deadline()
+	return ok && !time.Now().Before(deadline)
 }
 
 // A policyTimeout says that a call took longer than the service's policy lets

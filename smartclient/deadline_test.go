@@ -50,7 +50,6 @@ func TestDeadlines(t *testing.T) {
 		"the option says none":           {option: -1, policy: time.Second, context: time.Minute, want: time.Minute},
 		"the header wins":                {header: "3000", policy: time.Second, want: 3 * time.Second},
 		"the header cannot outlast":      {header: "9000", option: time.Second, want: time.Second},
-		"a header of nonsense":           {header: "soon", option: time.Second, want: time.Second},
 		"the context ends all":           {context: time.Second, option: time.Minute, policy: time.Minute, want: time.Second},
 		"what is left of a milli-second": {context: 500 * time.Microsecond, want: 500 * time.Microsecond},
 		"a part of a milli-second":       {context: 1500 * time.Microsecond, want: 1500 * time.Microsecond},
@@ -268,6 +267,35 @@ func FuzzInbound(f *testing.F) {
 	})
 }
 
+// Whoever writes 2s meant something, and to do without it is no help to him.
+func TestATimeoutThatMakesNoSense(t *testing.T) {
+	for name, retry := range map[string]smartclient.RetryMode{"own": smartclient.RetryIdempotent, "carried on": smartclient.RetryUnsent} {
+		t.Run(name, func(t *testing.T) {
+			o := options(twoInstances())
+			o.Retry = retry
+			var told []string
+			o.Base = roundTrip(func(req *http.Request) (*http.Response, error) {
+				told = append(told, req.Header.Get(smartclient.HeaderTimeout))
+				return answer(req, http.StatusOK, nil), nil
+			})
+			req, _ := http.NewRequestWithContext(t.Context(), "GET", "service://identity/", nil)
+			req.Header.Set(smartclient.HeaderTimeout, "2s")
+			resp, err := newClient(t, o).Transport().RoundTrip(req)
+			if retry == smartclient.RetryUnsent {
+				if err != nil || len(told) != 1 || told[0] != "2s" {
+					t.Fatalf("got %v, and %q was told", err, told)
+				}
+				_ = resp.Body.Close()
+				return
+			}
+			field, ok := errors.AsType[*registry.FieldError](err)
+			if !ok || field.Field != smartclient.HeaderTimeout || !strings.Contains(field.Problem, `milliseconds`) || !strings.Contains(field.Problem, `"2s"`) || len(told) > 0 {
+				t.Errorf("got %v, and %q was told", err, told)
+			}
+		})
+	}
+}
+
 // An instance that gives up as its caller does is no answer to a caller whose
 // time is over, and none that a proxy would hide.
 func TestAnInstanceThatGivesUpInTime(t *testing.T) {
@@ -287,6 +315,11 @@ func TestAnInstanceThatGivesUpInTime(t *testing.T) {
 				defer cancel()
 				req, _ := http.NewRequestWithContext(ctx, "GET", "service://identity/", nil)
 				resp, err := client.Transport().RoundTrip(req)
+				for id, local := range client.Transport().Explain("identity") {
+					if local.Failures != 0 {
+						t.Errorf("%s is blamed for the caller's time", id)
+					}
+				}
 				if retry == smartclient.RetryUnsent {
 					if err != nil || resp.StatusCode != http.StatusGatewayTimeout {
 						t.Fatalf("got %v, %v", resp, err)

@@ -26,14 +26,21 @@ func (t *Transport) Explain(service string) map[string]registry.Local {
 // out. An answer that is empty says which of no such service, none enabled and
 // registry never seen it is ([registry.Explanation.Err]).
 //
-// It asks the resolver as a request would. With a sidecar it explains the way
-// to the sidecar.
+// It asks the resolver as a request would. With a sidecar it is the sidecar that
+// is asked, for five seconds at most.
 func (c *Client) Explain(ctx context.Context, service string) (registry.Explanation, error) {
 	if err := registry.ValidateName("service", service); err != nil {
 		return registry.Explanation{}, err
 	}
 	if c.transport.options.Resolver == nil {
 		return registry.Explanation{}, errNoResolver
+	}
+	if t := c.transport; t.sidecar != nil {
+		x, err := t.sidecar.explain(ctx, t.base, t.options.Realm, service)
+		if err != nil {
+			return x, fmt.Errorf("explain %s: %w", service, err)
+		}
+		return x, nil
 	}
 	table, err := c.transport.tableOf(ctx, service)
 	if err != nil {

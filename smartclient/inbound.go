@@ -2,9 +2,12 @@ package smartclient
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
+
+	"fairlead.dev/registry"
 )
 
 // What one layer tells the next about a request.
@@ -14,6 +17,8 @@ const (
 	// HeaderTimeout carries the time that the caller still waits for the whole
 	// answer, in milliseconds as a decimal number. It is a duration and not a
 	// moment because clocks differ; what the network takes is not deducted.
+	// What a request of one's own says there has to make sense, else it fails
+	// with a [*registry.FieldError]; a proxy ([RetryUnsent]) carries it on.
 	HeaderTimeout = "Fairlead-Timeout"
 )
 
@@ -29,7 +34,7 @@ func Inbound(r *http.Request) (ctx context.Context, cancel context.CancelFunc) {
 	if n := attemptOf(r.Header); n > 1 {
 		ctx = carrying(ctx, func(c *carried) { c.attempt = n })
 	}
-	if left, ok := timeoutOf(r.Header); ok {
+	if left, ok, err := timeoutOf(r.Header); ok && err == nil {
 		return context.WithTimeout(ctx, left)
 	}
 	return ctx, cancel
@@ -45,15 +50,18 @@ func attemptOf(h http.Header) int {
 	return int(n)
 }
 
-// timeoutOf returns the time that is left, if it can be read. 31 bits of
-// milliseconds are 24 days.
-func timeoutOf(h http.Header) (time.Duration, bool) {
+// timeoutOf returns the time that is left, if the header tells. 31 bits of
+// milliseconds are 24 days. The error is a [*registry.FieldError].
+func timeoutOf(h http.Header) (left time.Duration, told bool, err error) {
 	text := first(h, HeaderTimeout)
 	if text == "" {
-		return 0, false
+		return 0, false, nil
 	}
 	ms, err := strconv.ParseUint(text, 10, 31)
-	return time.Duration(ms) * time.Millisecond, err == nil
+	if err != nil {
+		return 0, false, &registry.FieldError{Field: HeaderTimeout, Problem: fmt.Sprintf("must be whole milliseconds without a unit, as in 1500, and at most 24 days, got %.80q", text)}
+	}
+	return time.Duration(ms) * time.Millisecond, true, nil
 }
 
 // first is h.Get for a name in its canonical spelling.
