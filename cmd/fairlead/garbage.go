@@ -15,7 +15,7 @@ const (
 	// has a small registry collect ten times a second when it is written to,
 	// which took a quarter of its time, and lets a large one hold twice its size
 	// for the sake of heartbeats that leave next to nothing behind.
-	garbageFor = 4 * time.Second
+	garbageFor = 2 * time.Second
 	// garbageLeast and garbageRoom bound what that may be; more than lives in it
 	// is too much for a large heap alone.
 	garbageLeast, garbageRoom = 48 << 20, 256 << 20
@@ -23,12 +23,14 @@ const (
 	// percent.
 	garbageFew, garbageMost = 10, 800
 	garbageCheck            = time.Second
-	// spareMost is how much memory may be left over from busier times, beside a
-	// quarter of what is in use. Go gives it back by itself, but takes minutes.
-	spareMost = 64 << 20
-	// calmChecks is after how many checks in a row without much garbage that is
-	// given back.
-	calmChecks = 4
+	// spareMost is how much memory may be left over from busier times, beyond
+	// what the heap may grow to and a tenth, which pieces take. Go gives it back
+	// by itself, but takes minutes.
+	spareMost = 16 << 20
+	// spareChecks is after how many checks in a row that found some it is given
+	// back, and spareAgain how many follow until it is looked for again: giving
+	// it back takes a collection.
+	spareChecks, spareAgain = 3, 15
 )
 
 // startTuningGarbage begins to keep the collector's setting fit; stop ends it.
@@ -47,18 +49,18 @@ func tuneGarbage(ctx context.Context) {
 	}
 	tick := time.NewTicker(garbageCheck)
 	defer tick.Stop()
-	before, calm := readHeap(), 0
+	before, found := readHeap(), 0
 	for {
 		now := readHeap()
-		made := now.made - before.made
+		percent := garbagePercent(now.live, now.made-before.made)
 		before = now
-		debug.SetGCPercent(garbagePercent(now.live, made))
-		if calm++; made > garbageLeast {
-			calm = 0
+		debug.SetGCPercent(percent)
+		if found++; found > 0 && !now.hasSpare(percent) {
+			found = 0
 		}
-		if calm >= calmChecks && now.hasSpare() {
-			debug.FreeOSMemory() // a collection of its own: not all the time
-			calm = -10 * calmChecks
+		if found >= spareChecks {
+			debug.FreeOSMemory()
+			found = -spareAgain
 		}
 		select {
 		case <-tick.C:
@@ -88,8 +90,12 @@ func readHeap() heap {
 	}
 }
 
-// hasSpare tells whether there is more memory than needed.
-func (h heap) hasSpare() bool { return h.free > h.used/4+spareMost }
+// hasSpare tells whether there is more memory than the heap will take until it
+// is collected.
+func (h heap) hasSpare(percent int) bool {
+	needed := h.live + h.live*uint64(percent)/100
+	return h.used+h.free > max(needed, h.used)*11/10+spareMost
+}
 
 // garbagePercent is what lets a heap grow for as long as it may, if it goes on as
 // in the last [garbageCheck].
