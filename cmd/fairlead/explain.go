@@ -115,7 +115,7 @@ func (s *settings) explained(ctx context.Context, session *connect.Session, serv
 func explainedBySidecar(ctx context.Context, timeout *span, address string, key registry.ServiceKey) (x registry.Explanation, err error) {
 	resp, body, err := get(ctx, timeout, fmt.Sprintf("http://%s/v1/realms/%s/services/%s/explain", address, key.Realm, key.Service), nil)
 	if err != nil {
-		return x, fmt.Errorf("%w: no sidecar answers: %w (--sidecar-addr names another address)", registry.ErrUnavailable, err)
+		return x, reworded{fmt.Sprintf("no sidecar answers: %v (--sidecar-addr names another address)", err), errors.Join(registry.ErrUnavailable, err)}
 	}
 	if resp.StatusCode != http.StatusOK || json.Unmarshal(body, &x) != nil {
 		return x, fmt.Errorf("%s answers %s, as no sidecar of realm %s would (--sidecar-addr names another address)", address, resp.Status, key.Realm)

@@ -187,5 +187,10 @@ func (s *settings) check() error {
 			return usagef("--credentials: %w", err)
 		}
 	}
+	if s.ca != "" {
+		if _, err := (bus.Options{CAFile: s.ca}).TLSConfig(); err != nil {
+			return usagef("--ca: %w", err)
+		}
+	}
 	return checkBusURL(s.natsURL)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -69,6 +70,10 @@ func newSettingsUnsetCommand(set *settings) *cobra.Command {
 }
 
 func (s *settings) configure(ctx context.Context, session *connect.Session, key registry.ServiceKey, name string, value *string) error {
+	// Told here, a mistake does not begin with what was to be done.
+	if err := (registry.Setting{Name: name, Value: *cmp.Or(value, new(string))}).Validate(); err != nil {
+		return err
+	}
 	revision, err := session.Atlas().Configure(ctx, key, name, value)
 	switch {
 	case err != nil:

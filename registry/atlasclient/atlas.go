@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"fairlead.dev/registry"
 	"fairlead.dev/registry/protocol"
@@ -143,9 +144,18 @@ func ask[T any](ctx context.Context, c *Client, verb string, k registry.Key, bod
 		return none, fmt.Errorf("%s: %w", verb, err)
 	}
 	if err := c.request(ctx, protocol.Subject(verb, k), body, &reply); err != nil {
-		return none, fmt.Errorf("%s %s: %w", verb, k, err)
+		return none, about(verb, k, err)
 	}
 	return reply, nil
+}
+
+// about says what was asked of which instance. Atlas names it in some of what
+// it says, and once is enough.
+func about(verb string, k registry.Key, err error) error {
+	if strings.HasPrefix(err.Error(), k.String()+": ") {
+		return fmt.Errorf("%s %w", verb, err)
+	}
+	return fmt.Errorf("%s %s: %w", verb, k, err)
 }
 
 // Facts implements [registry.Explainer].

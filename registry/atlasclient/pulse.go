@@ -215,5 +215,5 @@ func outcome(k registry.Key, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s %s: %w", protocol.Heartbeat, k, err)
+	return about(protocol.Heartbeat, k, err)
 }

@@ -191,7 +191,7 @@ func (r *Registrar) deregister(ctx context.Context) error {
 	if err == nil || errors.Is(err, registry.ErrStale) || errors.Is(err, registry.ErrUnknown) {
 		return nil // gone, or another life's: either way not ours any more
 	}
-	return fmt.Errorf("deregister %s: %w", r.opts.Key, err)
+	return wrap("deregister "+r.opts.Key.String(), err)
 }
 
 // Problem returns why the instance is not registered: what became of the last
