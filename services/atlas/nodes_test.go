@@ -225,6 +225,11 @@ func TestRegistrationsGoThroughWithAnyNodeKilled(t *testing.T) {
 			b := startBus(t, t.TempDir())
 			nodes := startMembers(t, b, 3)
 			nodes[victim].kill()
+			// Until the bus has noticed it hands requests to the dead one, too.
+			eventually(t, "the bus asks those that are left", func() bool {
+				_, err := b.app.NATS().Request(protocol.Subject(protocol.Register, host001), nil, patience/20)
+				return err == nil
+			})
 			for i := range 30 {
 				k := registry.Key{Realm: "local", Service: "identity", Instance: fmt.Sprint("i", i)}
 				lease, err := register(t, b.app, k, endpoint(t, k, "life"), "life")
