@@ -118,8 +118,8 @@ type Options struct {
 // A Budget bounds the retries to a service within a sliding window: at most
 // Ratio × its requests + MinPerSecond × Window. So when everything fails, the
 // service sees 1.2 times the load and not three times. A tenth of the second
-// part is left for requests that net/http sends again by itself, which count too
-// but cannot be refused.
+// part is left for requests that are sent again at once because a kept connection
+// was dead, which count too but cannot be refused.
 type Budget struct {
 	// Ratio is retries per request; 0 means 0.2, negative means none.
 	Ratio float64
