@@ -42,7 +42,7 @@ func affordable(terms Budget, requests, retries int64) bool {
 // free is how many retries a window may have whatever the load.
 func (b Budget) free() float64 { return b.MinPerSecond * b.Window.Seconds() }
 
-// reserve is what retries leave of the free ones for what net/http repeats by
+// reserve is what retries leave of the free ones for what is sent again by
 // itself: that is charged, but cannot be refused, and the bound is meant for
 // both together.
 func (b Budget) reserve() int64 { return int64(b.free() / 10) }
